@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
-from swiftx.domain.plans.inference import GenerationPlan, Request
+from swiftx.domain.plans.inference import Delta, GenerationPlan, Request
 from swiftx.domain.ports.engine import InferenceEngine
-from swiftx.errors import UsageError
+from swiftx.errors import BackendError, SwiftxError, UsageError
 
 
 class EngineContract:
@@ -113,6 +114,55 @@ class EngineContract:
             assert deltas[-1].finish_reason == answer.finish_reason
             assert all(delta.finish_reason is None for delta in deltas[:-1])
 
+    def test_submitted_requests_are_answered_together(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        expected = engine.generate([greedy(prompt) for prompt in prompts])
+        heard: list[SimpleQueue[Delta | SwiftxError]] = [SimpleQueue() for _ in prompts]
+
+        for prompt, queue in zip(prompts, heard, strict=True):
+            engine.submit(greedy(prompt), queue.put)
+
+        for answer, queue in zip(expected, heard, strict=True):
+            deltas = list(pieces(queue))
+            assert "".join(delta.text for delta in deltas) == answer.text
+            assert deltas[-1].completion == answer
+
+    def test_cancelled_request_is_not_heard_again(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        heard: SimpleQueue[Delta | SwiftxError] = SimpleQueue()
+
+        ticket = engine.submit(greedy(prompts[0], max_new_tokens=1000), heard.put)
+        ticket.cancel()
+        ticket.cancel()
+
+        assert engine.generate([greedy(prompts[1])])[0].text  # it is free for the next request
+
+    def test_statistics_count_what_was_answered(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        before = engine.stats()
+
+        deltas = list(engine.stream(greedy(prompts[0])))
+
+        answer = deltas[-1].completion
+        assert answer is not None
+        after = engine.stats()
+        assert after.requests == before.requests + 1
+        assert after.prompt_tokens == before.prompt_tokens + len(prompts[0])
+        assert after.generated_tokens == before.generated_tokens + len(answer.token_ids)
+
+    def test_unknown_adapter_is_refused(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        request = replace(greedy(prompts[0]), adapter="nobody")
+
+        with pytest.raises(UsageError, match="nobody"):
+            engine.generate([request])
+        with pytest.raises(UsageError, match="nobody"):
+            engine.submit(request, lambda _: None)
+
     def test_closing_the_stream_cancels(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
     ) -> None:
@@ -123,6 +173,15 @@ class EngineContract:
 
         assert len(first) == 2
         assert engine.generate([greedy(prompts[0])])[0].text  # it is free for the next request
+
+    def test_log_probabilities_come_with_the_pieces(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        deltas = list(engine.stream(greedy(prompts[0], logprobs=True)))
+
+        answer = deltas[-1].completion
+        assert answer is not None
+        assert tuple(entry for delta in deltas for entry in delta.logprobs) == answer.logprobs
 
     def test_log_probabilities_are_at_most_zero_one_a_token(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
@@ -148,6 +207,29 @@ class EngineContract:
             engine.generate([greedy([])])
 
 
+class ClosingContract:
+    """Subclass and provide `spare`, an engine of this test's own, and `prompts`."""
+
+    def test_closed_engine_refuses(
+        self, spare: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        spare.close()
+        spare.close()
+
+        with pytest.raises(BackendError, match="closed"):
+            spare.generate([greedy(prompts[0])])
+
+
+def pieces(queue: SimpleQueue[Delta | SwiftxError]) -> Iterator[Delta]:
+    """Yield what a listener heard, to the last piece."""
+    while True:
+        delta = queue.get(timeout=60)
+        assert isinstance(delta, Delta), delta
+        yield delta
+        if delta.finish_reason is not None:
+            return
+
+
 def greedy(prompt: Sequence[int], **settings: Any) -> Request:
     plan = GenerationPlan(temperature=0, max_new_tokens=8)
-    return Request(prompt_ids=prompt, generation=dataclasses.replace(plan, **settings))
+    return Request(prompt_ids=prompt, generation=replace(plan, **settings))

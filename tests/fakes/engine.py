@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from swiftx.domain.inference.stopping import AnswerText
-from swiftx.domain.plans.inference import Completion, Delta, Request, TokenLogprob
+from swiftx.domain.plans.inference import (
+    Completion,
+    Delta,
+    EngineFacts,
+    EngineStats,
+    Request,
+    TokenLogprob,
+)
+from swiftx.domain.ports.engine import Listener
 from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.errors import ArgError, SwiftxError, UsageError
+from swiftx.errors import ArgError, BackendError, SwiftxError, UsageError
 
 Answer = str | SwiftxError
+
+
+class ScriptedTicket:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
 
 
 class ScriptedEngine:
@@ -18,10 +36,13 @@ class ScriptedEngine:
     Args:
         answers: Prompt text to answer, or a function of the prompt's text; an error is raised instead.
         max_model_len: Longest prompt and answer together.
+        adapters: Names that requests may ask for.
+        seconds_per_token: Time that each token of a submitted request takes.
 
     Attributes:
         requests: What was asked, in order.
         batch_sizes: Requests of each `generate` call.
+        cancelled: Submitted requests that were cancelled before their end.
     """
 
     def __init__(
@@ -30,31 +51,94 @@ class ScriptedEngine:
         answers: Mapping[str, Answer] | Callable[[str], Answer],
         *,
         max_model_len: int | None = None,
+        adapters: Sequence[str] = (),
+        seconds_per_token: float = 0.0,
     ) -> None:
         self._tokenizer = tokenizer
         self._answers = answers
         self._max_model_len = max_model_len
+        self._seconds = seconds_per_token
+        self.facts = EngineFacts(
+            name="scripted",
+            max_model_len=max_model_len,
+            adapters=tuple(adapters),
+            beams=True,
+            json_schema=True,
+        )
         self.requests: list[Request] = []
         self.batch_sizes: list[int] = []
+        self.cancelled: list[Request] = []
+        self._count = threading.Lock()
+        self._running = 0
+        self._done: list[Completion] = []
+        self._closed = False
+
+    def submit(self, request: Request, listener: Listener) -> ScriptedTicket:
+        tokens = self._tokens(request)
+        ticket = ScriptedTicket()
+        with self._count:
+            self._running += 1
+        worker = threading.Thread(
+            target=self._run, args=(request, tokens, listener, ticket), daemon=True
+        )
+        worker.start()
+        return ticket
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         self.batch_sizes.append(len(requests))
-        return [self._complete(request) for request in requests]
+        answers = [self._complete(request, self._tokens(request)) for request in requests]
+        self._done += answers
+        return answers
 
     def stream(self, request: Request) -> Generator[Delta, None, None]:
+        yield from self._pieces(request, self._tokens(request))
+
+    def stats(self) -> EngineStats:
+        with self._count:
+            return EngineStats(
+                running=self._running,
+                requests=len(self._done),
+                prompt_tokens=sum(answer.prompt_tokens for answer in self._done),
+                generated_tokens=sum(len(answer.token_ids) for answer in self._done),
+            )
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _run(
+        self, request: Request, tokens: list[int], listener: Listener, ticket: ScriptedTicket
+    ) -> None:
+        try:
+            for delta in self._pieces(request, tokens):
+                if self._seconds:
+                    time.sleep(self._seconds)
+                if ticket.cancelled or self._closed:
+                    self.cancelled.append(request)
+                    return
+                listener(delta)
+        finally:
+            with self._count:
+                self._running -= 1
+
+    def _pieces(self, request: Request, tokens: list[int]) -> Generator[Delta, None, None]:
+        """Yield one piece a token, and the whole answer with the last."""
+        whole = self._complete(request, tokens)
+        logprobs = list(whole.logprobs or ())
         answer = AnswerText(self._tokenizer, request.generation)
-        for token in self._tokens(request):
+        for token in tokens:
             piece = answer.push(token)
             if answer.finish_reason is not None:
                 break
-            yield Delta(piece)
+            yield Delta(piece, logprobs=tuple(logprobs[:1]))
+            logprobs = logprobs[1:]
         else:
             piece = answer.finish()
-        yield Delta(piece, answer.finish_reason)
+        self._done.append(whole)
+        yield Delta(piece, answer.finish_reason, tuple(logprobs), whole)
 
-    def _complete(self, request: Request) -> Completion:
+    def _complete(self, request: Request, tokens: list[int]) -> Completion:
         answer = AnswerText(self._tokenizer, request.generation)
-        for token in self._tokens(request):
+        for token in tokens:
             answer.push(token)
             if answer.finish_reason is not None:
                 break
@@ -77,6 +161,10 @@ class ScriptedEngine:
     def _tokens(self, request: Request) -> list[int]:
         """Return what the script says, and an end of turn; the room of the model permitting."""
         self.requests.append(request)
+        if self._closed:
+            raise BackendError("The engine is closed.")
+        if request.adapter is not None and request.adapter not in self.facts.adapters:
+            raise UsageError([ArgError(None, f"There is no adapter {request.adapter!r}.")])
         length = len(request.prompt_ids)
         if not length or (self._max_model_len is not None and length >= self._max_model_len):
             raise UsageError(

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
-from tests.contract.engine_contract import EngineContract, greedy
+from tests.contract.engine_contract import ClosingContract, EngineContract, greedy
 
 from swiftx.adapters.engines._shared import WordsFinished
 from swiftx.adapters.engines.transformers import TransformersEngine, padded_left
@@ -42,10 +42,14 @@ def prompts(tiny_model: str) -> list[list[int]]:
     return [tokenizer.encode(text) for text in TEXTS]
 
 
-class TestTransformersEngine(EngineContract):
+class TestTransformersEngine(EngineContract, ClosingContract):
     @pytest.fixture
     def engine(self, engine: TransformersEngine) -> TransformersEngine:
         return engine
+
+    @pytest.fixture
+    def spare(self, tiny_model: str) -> TransformersEngine:
+        return make_engine(tiny_model)
 
     @pytest.fixture
     def prompts(self, prompts: list[list[int]]) -> list[list[int]]:

@@ -7,9 +7,9 @@ conditions, so that an answer does not depend on its neighbours.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, cast
 
@@ -25,12 +25,29 @@ from swiftx.adapters.engines._shared import (
     logprobs_of,
 )
 from swiftx.domain.inference.stopping import AnswerText
-from swiftx.domain.plans.inference import Completion, Delta, GenerationPlan, Request, TokenLogprob
+from swiftx.domain.plans.inference import (
+    Completion,
+    Delta,
+    EngineFacts,
+    EngineStats,
+    GenerationPlan,
+    Request,
+    TokenLogprob,
+)
 from swiftx.domain.plans.loading import ModelHandle
+from swiftx.domain.ports.engine import Listener
 from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.errors import ArgError, BackendError, UsageError
+from swiftx.errors import ArgError, BackendError, SwiftxError, UsageError
 
 _ENDLESS = 2**30  # tokens; more than any model's length, for models that have none
+
+
+class _Ticket:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
 
 
 class TransformersEngine:
@@ -44,9 +61,52 @@ class TransformersEngine:
         self._max_model_len = max_model_len
         base = self._model.get_base_model() if hasattr(model, "get_base_model") else self._model
         base.generation_config = _without_choices(base.generation_config)
+        self.facts = EngineFacts(name="pt", max_model_len=max_model_len, beams=True)
+        self._one_at_a_time = threading.Lock()
+        self._stats = EngineStats()
+        self._closed = False
+
+    def submit(self, request: Request, listener: Listener) -> _Ticket:
+        """Answer in a thread, one request after the other."""
+        self._limited(request)
+        ticket = _Ticket()
+        threading.Thread(target=self._tell, args=(request, listener, ticket), daemon=True).start()
+        return ticket
+
+    def _tell(self, request: Request, listener: Listener, ticket: _Ticket) -> None:
+        try:
+            with self._one_at_a_time:
+                for delta in self.stream(request):
+                    if ticket.cancelled:
+                        return
+                    listener(delta)
+        except SwiftxError as error:
+            listener(error)
+
+    def stats(self) -> EngineStats:
+        """Return what it has done."""
+        return self._stats
+
+    def close(self) -> None:
+        """Refuse what comes later."""
+        self._closed = True
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Return one completion a request, in order."""
+        answers = self._answers(requests)
+        self._count(answers)
+        return answers
+
+    def _count(self, answers: Sequence[Completion]) -> None:
+        done = self._stats
+        self._stats = EngineStats(
+            requests=done.requests + len(answers),
+            prompt_tokens=done.prompt_tokens + sum(answer.prompt_tokens for answer in answers),
+            generated_tokens=done.generated_tokens
+            + sum(len(answer.token_ids) for answer in answers),
+        )
+
+    def _answers(self, requests: Sequence[Request]) -> list[Completion]:
         plans = [self._limited(request) for request in requests]
         found: dict[int, Completion] = {}
         plain = [index for index, plan in enumerate(plans) if plan.num_beams == 1]
@@ -66,7 +126,8 @@ class TransformersEngine:
         plan = self._limited(request)
         if plan.num_beams > 1:
             answer = self._search(request.prompt_ids, plan)
-            yield Delta(answer.text, answer.finish_reason)
+            self._count([answer])
+            yield Delta(answer.text, answer.finish_reason, answer.logprobs or (), answer)
         else:
             yield from self._stream(Row(self._tokenizer, request.prompt_ids, plan))
 
@@ -80,9 +141,12 @@ class TransformersEngine:
                 delta = deltas.get()
                 if isinstance(delta, BaseException):
                     raise delta
-                yield delta
                 if delta.finish_reason is not None:
+                    answer = row.completion()
+                    self._count([answer])
+                    yield replace(delta, logprobs=answer.logprobs or (), completion=answer)
                     return
+                yield delta
         finally:
             row.cancel()
             worker.join()
@@ -99,7 +163,15 @@ class TransformersEngine:
         Raises:
             UsageError: There is no room for any, or there is no prompt.
         """
+        if self._closed:
+            raise BackendError("The engine is closed.")
+        if request.adapter is not None:
+            raise UsageError([ArgError(None, f"There is no adapter {request.adapter!r}.")])
         plan, length = request.generation, len(request.prompt_ids)
+        if plan.json_schema is not None:
+            raise UsageError(
+                [ArgError(None, "The pt engine cannot hold answers to a JSON schema.")]
+            )
         if not length:
             raise UsageError([ArgError(None, "The prompt has no tokens.")])
         if self._max_model_len is None:
@@ -116,7 +188,7 @@ class TransformersEngine:
                 ]
             )
         limit = room if plan.max_new_tokens is None else min(plan.max_new_tokens, room)
-        return dataclasses.replace(plan, max_new_tokens=limit)
+        return replace(plan, max_new_tokens=limit)
 
     def _run(self, rows: Sequence[Row]) -> None:
         """Let every row choose tokens until all are finished."""

@@ -12,33 +12,51 @@ class GenerationPlan:
 
     Attributes:
         max_new_tokens: None: up to the model's length.
+        min_new_tokens: Stop ids are not chosen before so many tokens.
         temperature: 0 is greedy.
+        min_p: Tokens less likely than this share of the likeliest one's probability are not sampled.
+        presence_penalty: Taken off the logits of tokens that the answer has already.
+        frequency_penalty: Taken off the logits of tokens, as often as the answer has them.
+        length_penalty: Exponent of the length by which beam scores are divided.
         stop_words: Text that ends the answer; stays in it (the end-of-turn token does not).
         stop_ids: Token ids that end the answer and are removed from it.
         end_words: Text that ends the answer and is removed from it: an end of turn that is no single token.
         top_logprobs: Number of alternatives per token; None returns none.
+        json_schema: The answer is JSON of this schema (its text; `{}` for any JSON object); None: free text.
     """
 
     max_new_tokens: int | None = None
+    min_new_tokens: int = 0
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     num_beams: int = 1
+    length_penalty: float = 1.0
     stop_words: tuple[str, ...] = ()
     stop_ids: tuple[int, ...] = ()
     end_words: tuple[str, ...] = ()
     logprobs: bool = False
     top_logprobs: int | None = None
     seed: int | None = None
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt, already rendered and tokenised: int, shape (T,)."""
+    """One prompt, already rendered and tokenised.
+
+    Attributes:
+        prompt_ids: int, shape (T,).
+        adapter: Name of the adapter that answers; None is the model as it was loaded.
+    """
 
     prompt_ids: Sequence[int]
     generation: GenerationPlan
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,7 @@ class Completion:
         token_ids: Generated ids without the stop id.
         finish_reason: `stop` or `length`.
         logprobs: One entry a generated token; None unless asked for.
+        cached_tokens: Tokens of the prompt that were not computed again.
     """
 
     text: str
@@ -66,11 +85,58 @@ class Completion:
     prompt_tokens: int
     finish_reason: str
     logprobs: tuple[TokenLogprob, ...] | None = None
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed answer; `finish_reason` is set on the last one only."""
+    """A piece of a streamed answer.
+
+    Attributes:
+        finish_reason: Set on the last piece only.
+        logprobs: Of the tokens that the piece ends; those of all pieces are the completion's.
+        completion: The whole answer, on the last piece only.
+    """
 
     text: str
     finish_reason: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What an engine can do.
+
+    Attributes:
+        name: `pt`, `vllm`, `sglang`, `lmdeploy` or `openai`.
+        max_model_len: Longest prompt and answer together, in tokens; None for no limit.
+        adapters: Names that requests may ask for.
+        beams: Whether it does beam search.
+        json_schema: Whether it can hold an answer to a JSON schema.
+    """
+
+    name: str
+    max_model_len: int | None = None
+    adapters: tuple[str, ...] = ()
+    beams: bool = False
+    json_schema: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStats:
+    """What an engine is doing, and what it has done since it began.
+
+    Attributes:
+        running: Requests whose tokens are being made.
+        waiting: Requests that wait for room.
+        requests: Requests answered, those that failed or were cancelled included.
+        cached_tokens: Tokens of prompts that were not computed again.
+    """
+
+    running: int = 0
+    waiting: int = 0
+    requests: int = 0
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    cached_tokens: int = 0
