@@ -1,18 +1,24 @@
-"""The `ModelLoader` port over transformers: a folder becomes a causal language model on its device."""
+"""The `ModelLoader` port over transformers: a folder becomes a model for its task on its device."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+)
 from transformers.utils import logging
 
+from swiftx.adapters.models.pooled import HEADS
 from swiftx.adapters.tokenizers.huggingface import HuggingFaceTokenizer, load_tokenizer
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.ports.model import Loaded
@@ -29,9 +35,21 @@ _EMBEDDING_MULTIPLE = 128
 
 _NAMES_SHOWN = 5
 
+_CLASSES = {
+    "causal_lm": AutoModelForCausalLM,
+    "generative_reranker": AutoModelForCausalLM,
+    "seq_cls": AutoModelForSequenceClassification,
+    "reranker": AutoModelForSequenceClassification,
+    "embedding": AutoModel,
+}
+"""What loads a model for a task."""
+
+_NOT_READ = {"embedding": ("pooler",)}
+"""Modules whose output a task does not look at, so that they may be missing."""
+
 
 class TransformersLoader:
-    """Loads models of `AutoModelForCausalLM`.
+    """Loads models of transformers' Auto classes.
 
     Args:
         local_rank: Number of the device that this process uses, when the plan says only its kind.
@@ -64,14 +82,16 @@ class TransformersLoader:
         """
         tokenizer = self.tokenizer(plan)
         with _quiet():
-            model = self._model(plan, _config(plan))
+            model = self._model(plan, _config(plan, tokenizer))
             if plan.new_special_tokens:
                 _make_room(model, len(tokenizer.raw))
         return Loaded(ModelHandle(model.eval()), tokenizer)
 
     def _model(self, plan: LoadPlan, config: Any) -> Any:
+        if plan.new_head_seed is not None:
+            torch.manual_seed(plan.new_head_seed)
         try:
-            model, loading = AutoModelForCausalLM.from_pretrained(
+            model, loading = _CLASSES[plan.task].from_pretrained(
                 plan.folder,
                 config=config,
                 dtype=_DTYPES[plan.dtype],
@@ -87,7 +107,7 @@ class TransformersLoader:
             raise _out_of_memory(plan, error) from error
         except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             _translate(error, plan)
-        _check_whole(loading, plan.folder)
+        _check_whole(loading, plan)
         return model
 
     def _device_map(self, plan: LoadPlan) -> Any:
@@ -100,8 +120,8 @@ class TransformersLoader:
         return {"": f"{plan.device}:{self._local_rank}" if numbered else plan.device}
 
 
-def _config(plan: LoadPlan) -> Any:
-    """Read config.json and apply the plan's overrides of lengths and positions."""
+def _config(plan: LoadPlan, tokenizer: HuggingFaceTokenizer) -> Any:
+    """Read config.json and apply the plan's overrides of lengths, positions and classes."""
     try:
         config = AutoConfig.from_pretrained(
             plan.folder, trust_remote_code=plan.trust_remote_code, local_files_only=True
@@ -113,9 +133,22 @@ def _config(plan: LoadPlan) -> Any:
             text.rope_parameters = _rope_parameters(text, plan.rope_scaling)
             text.standardize_rope_params()
             text.validate_rope()
+        if _CLASSES[plan.task] is AutoModelForSequenceClassification:
+            _say_classes(config, plan, tokenizer)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _translate(error, plan)
     return config
+
+
+def _say_classes(config: Any, plan: LoadPlan, tokenizer: HuggingFaceTokenizer) -> None:
+    """Write into a configuration what the head has to know, also when the saved model is loaded elsewhere."""
+    if plan.num_labels is not None and config.num_labels != plan.num_labels:
+        config.num_labels = plan.num_labels
+    if plan.problem_type is not None:
+        config.problem_type = plan.problem_type
+    if config.get_text_config().pad_token_id is None:
+        padding = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+        config.get_text_config().pad_token_id = next(each for each in padding if each is not None)
 
 
 def _rope_parameters(text: Any, scaling: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,15 +181,26 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_whole(loading: Mapping[str, Any], folder: str) -> None:
+def _check_whole(loading: Mapping[str, Any], plan: LoadPlan) -> None:
     """Refuse what the library only remarks on: parameters that it made up, for the files lack them."""
-    missing = sorted(loading.get("missing_keys", ()))
-    mismatched = sorted(name for name, *_shapes in loading.get("mismatched_keys", ()))
+    new = () if plan.new_head_seed is None else HEADS
+
+    def wrong(names: Iterable[str]) -> list[str]:
+        allowed = (*new, *_NOT_READ.get(plan.task, ()))
+        return sorted(name for name in names if name.partition(".")[0] not in allowed)
+
+    missing = wrong(loading.get("missing_keys", ()))
+    mismatched = wrong(name for name, *_shapes in loading.get("mismatched_keys", ()))
     if not missing and not mismatched:
         return
     names = ", ".join((missing + mismatched)[:_NAMES_SHOWN])
+    if all(name.partition(".")[0] in HEADS for name in missing + mismatched):
+        raise BackendError(
+            f"the model in {plan.folder!r} has no head for {plan.task} ({names}).",
+            hint="train one (swiftx sft --task_type …), or name the --adapters that hold it",
+        )
     raise BackendError(
-        f"the weights in {folder!r} do not fit its config.json: "
+        f"the weights in {plan.folder!r} do not fit its config.json: "
         f"{len(missing)} parameters are missing, {len(mismatched)} have another shape ({names} …).",
         hint="check that config.json belongs to these weights and that no file is left out",
     )

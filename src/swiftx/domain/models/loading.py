@@ -19,6 +19,7 @@ def load_plan(
     *,
     world_size: int = 1,
     trust_remote_code: bool = False,
+    new_head_seed: int | None = None,
 ) -> LoadPlan:
     """Return the plan of resolved model arguments.
 
@@ -29,6 +30,7 @@ def load_plan(
         world_size: Processes of the run. One process alone spreads the model over all devices of the
             machine, where nobody says otherwise; several have a device each.
         trust_remote_code: Whether code of the model folder may run.
+        new_head_seed: Seeds a head that the folder lacks; None refuses to make one.
     """
     spread = device.kind in {"cuda", "npu"} and device.count > 1 and world_size == 1
     return LoadPlan(
@@ -42,4 +44,8 @@ def load_plan(
         max_model_len=args.max_model_len,
         new_special_tokens=args.new_special_tokens,
         trust_remote_code=trust_remote_code,
+        task=args.task_type,
+        num_labels=args.num_labels,
+        problem_type=args.problem_type,
+        new_head_seed=new_head_seed,
     )

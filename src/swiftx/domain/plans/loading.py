@@ -23,6 +23,13 @@ class LoadPlan:
         max_model_len: Overrides the configuration's `max_position_embeddings`.
         new_special_tokens: Added to the tokenizer; embeddings are resized to a multiple of 128.
         trust_remote_code: Whether code of the model folder may run.
+        task: Decides on the class: `causal_lm` and `generative_reranker` predict tokens, `seq_cls` and
+            `reranker` have a head for classes, `embedding` has none.
+        num_labels: Outputs of the head; None leaves it to config.json.
+        problem_type: `regression`, `single_label_classification` or `multi_label_classification`; what the
+            saved config.json says of the head.
+        new_head_seed: Seeds a head that the files lack, or have with another number of outputs, because it
+            is about to be trained or loaded; None refuses such files.
     """
 
     folder: str
@@ -35,3 +42,7 @@ class LoadPlan:
     max_model_len: int | None = None
     new_special_tokens: tuple[str, ...] = ()
     trust_remote_code: bool = False
+    task: str = "causal_lm"
+    num_labels: int | None = None
+    problem_type: str | None = None
+    new_head_seed: int | None = None
