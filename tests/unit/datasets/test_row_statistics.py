@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.statistics import Bin, RowStatistics, Survey, histogram_lines
 from swiftx.domain.plans.data import RowOrigin
 from swiftx.domain.plans.encoded import IGNORE, Encoded
@@ -178,3 +179,15 @@ def test_an_answer_ends_where_the_ids_of_an_end_follow_one_another(
 
     found = any(ids[start : start + len(end)] == end for start in range(len(ids)))
     assert survey.statistics().endless.rows == int(not found)
+
+
+def test_media_that_a_text_model_does_not_see_are_told() -> None:
+    survey = Survey(ends=[(END, BREAK)])
+    row: StandardRow = {"messages": [{"role": "user", "content": "<image>x"}], "images": ["a.png"]}
+    survey.add(row, [learned(7, END, BREAK)], RowOrigin("a", 0))
+    survey.add({**row, "images": []}, [learned(7, END, BREAK)], RowOrigin("a", 1))
+
+    (finding,) = survey.statistics().findings()
+
+    assert finding.message.endswith("in 1 of 2 rows, first a, row 0: images.")
+    assert not finding.fatal

@@ -20,6 +20,9 @@ Rows may be shared between places of a data set: never change one.
 PREFIXES = ("", "rejected_", "positive_", "negative_")
 """Of the columns that a row may have several times, for preference, embedding and reranker data."""
 
+MEDIA = tuple(prefix + column for prefix in PREFIXES for column in ("images", "videos", "audios"))
+"""Columns of what is no text."""
+
 STANDARD_COLUMNS = frozenset(
     prefix + column
     for prefix in PREFIXES

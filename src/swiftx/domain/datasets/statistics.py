@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from swiftx.domain.chat.rows import PREFIXES, StandardRow
+from swiftx.domain.chat.rows import MEDIA, PREFIXES, StandardRow
 from swiftx.domain.datasets.report import DropTally, describe
 from swiftx.domain.plans.data import Dropped, RowOrigin
 from swiftx.domain.plans.encoded import IGNORE, Encoded
@@ -97,6 +97,7 @@ class RowStatistics:
         endless: Rows that train an answer but not its end.
         doubled_bos: Rows where the beginning of a sequence follows itself.
         forged: Rows whose text holds control tokens.
+        unseen_media: Rows with media, none of which become tokens.
     """
 
     kept: int
@@ -108,6 +109,7 @@ class RowStatistics:
     endless: Noted = NOTHING
     doubled_bos: Noted = NOTHING
     forged: Noted = NOTHING
+    unseen_media: Noted = NOTHING
 
     @property
     def read(self) -> int:
@@ -181,6 +183,12 @@ class RowStatistics:
                 f"The beginning-of-sequence token is doubled in {self._share(self.doubled_bos)}.",
                 "Texts must not begin with the token that the template writes.",
                 fatal=True,
+            )
+        if self.unseen_media.rows:
+            yield Finding(
+                f"Images, videos or audios are not seen by a text model in {self._share(self.unseen_media)}.",
+                "The rows are used without them; leave out rows whose answers need them.",
+                fatal=False,
             )
 
     def _findings_of_labels(self) -> Iterator[Finding]:
@@ -282,6 +290,9 @@ class Survey:
         for encoded in sequences:
             self.counts.lengths.append(len(encoded))
             noticed.update(self._noticed(encoded))
+        media = [name for name in MEDIA if row.get(name)]
+        if media:
+            noticed["unseen_media"] = ", ".join(media)
         if self._forgery is not None:
             for text in _texts(row):
                 forged = self._forgery.search(text)
