@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from swiftx.bootstrap.machine import settings
 from swiftx.errors import MissingDependency
 
 
@@ -23,10 +25,16 @@ def extra(extra: str) -> Iterator[None]:
 
 
 def quiet_libraries() -> None:
-    """Keep libraries from sending usage data, and from advice about their own options."""
+    """Keep libraries from sending usage data, and from advice about their own options.
+
+    What they log is seen with LOG_LEVEL=DEBUG only.
+    """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "TRANSFORMERS_NO_ADVISORY_WARNINGS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if settings().log_level == "DEBUG":
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "info")
 
 
 def to_stderr(text: str) -> None:

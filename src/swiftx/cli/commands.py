@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,8 +97,10 @@ def _gather(invocation: Invocation, output: Output) -> _Said:
     output.conceal(_secrets(specs, invocation.arguments, environ, {}))
     unknown = [_unknown(option, command, specs) for option in invocation.unknown]
     settings = _or_errors(load_settings, errors)
-    if settings is not None and settings.local_rank:
-        output.mute()
+    if settings is not None:
+        output.only(logging.getLevelNamesMapping()[settings.log_level])
+        if settings.local_rank:
+            output.mute()
     config, known_elsewhere = None, frozenset[str]()
     if invocation.config is not None:
         config = _or_errors(lambda: _located(str(invocation.config)), errors)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HIDDEN = "***"
+INFO, WARNING = 20, 30  # the levels of `logging`, which a help page need not import
 _SHORTEST_SECRET = 4  # hiding a shorter text wherever it occurs would garble every message
 
 
@@ -40,6 +41,7 @@ class Output:
         self._stderr = sys.stderr if stderr is None else stderr
         self._secrets: list[str] = []
         self._muted = False
+        self._level = INFO
         for stream in (self.stdout, self._stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
@@ -47,6 +49,10 @@ class Output:
     def mute(self) -> None:
         """Say nothing but errors: this is one of several processes, and another one talks."""
         self._muted = True
+
+    def only(self, level: int) -> None:
+        """Say only what is as grave as a level of `logging`; errors always are."""
+        self._level = level
 
     def conceal(self, values: Iterable[str]) -> None:
         """Print `***` wherever one of these texts would appear."""
@@ -84,11 +90,11 @@ class Output:
     # --- talk ---------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        if self._talks():
+        if self._talks(INFO):
             self._talk(text)
 
     def warn(self, text: str) -> None:
-        if self._talks():
+        if self._talks(WARNING):
             self._talk(text, label="Warning", style="yellow")
 
     def error(self, text: str, *, hint: str | None = None) -> None:
@@ -98,14 +104,14 @@ class Output:
             self._talk(f"  {hint}")
 
     def table(self, title: str, rows: Mapping[str, Any]) -> None:
-        if not self._talks():
+        if not self._talks(INFO):
             return
         width = max(map(len, rows), default=0)
         lines = [f"  {name:<{width}}  {_shown(value)}" for name, value in rows.items()]
         self._talk("\n".join([title, *lines]))
 
-    def _talks(self) -> bool:
-        return self.format is not Format.QUIET and not self._muted
+    def _talks(self, level: int) -> bool:
+        return level >= self._level and self.format is not Format.QUIET and not self._muted
 
     def _talk(self, text: str, *, label: str = "", style: str = "") -> None:
         with suppress(OSError, ValueError):  # nobody is listening any more

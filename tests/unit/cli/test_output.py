@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from enum import StrEnum
 from typing import NoReturn
 
@@ -192,3 +193,18 @@ def test_a_bug_says_so_and_shows_its_place_only_when_asked(debug: bool) -> None:
     assert "KeyError" in err.getvalue()
     assert "hush" not in err.getvalue()
     assert ("Traceback" in err.getvalue()) is debug
+
+
+def test_less_is_said_the_graver_the_level() -> None:
+    stderr = io.StringIO()
+    output = Output(stderr=stderr)
+
+    output.only(logging.WARNING)
+    output.say("a")
+    output.table("b", {"x": 1})
+    output.warn("c")
+    output.only(logging.ERROR)
+    output.warn("d")
+    output.error("e")
+
+    assert stderr.getvalue() == "Warning: c\nError: e\n"
