@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     log_level: Annotated[str, BeforeValidator(_level)] = Field(
         default="INFO",
         validation_alias="LOG_LEVEL",
-        description="Least grave of what is said; DEBUG shows what libraries log, and where an unexpected error came from.",
+        description="Least grave of what is said; DEBUG adds the logs of libraries and tracebacks.",
     )
     swiftx_cache: _Folder = Field(
         default_factory=lambda: os.path.expanduser("~/.cache/swiftx"),
