@@ -17,7 +17,6 @@ from peft import LoraConfig, get_peft_model
 from tests.fakes.hub import InMemoryHub
 from tests.fakes.system import RecordingReporter
 
-from swiftx.adapters.engines.transformers import TransformersEngine
 from swiftx.adapters.exporters.merge import StreamingMerger
 from swiftx.adapters.models.inspector import ConfigInspector
 from swiftx.adapters.models.transformers import TransformersLoader
@@ -26,7 +25,7 @@ from swiftx.adapters.rows.numpy_random import NumpyShuffler
 from swiftx.adapters.rows.sink import JsonlSink
 from swiftx.adapters.system.clock import SystemClock
 from swiftx.adapters.system.local_storage import LocalStorage
-from swiftx.adapters.tuners.peft import PeftTuner
+from swiftx.bootstrap.engines import make_engine
 from swiftx.cli.chat import ConsoleTerminal
 from swiftx.cli.output import Output
 from swiftx.domain.args.commands.infer import InferArgs
@@ -83,11 +82,8 @@ def answer(
     )
     ports = InferPorts(
         data=DataPorts(FileRows(), storage, NumpyShuffler(), lambda _: InMemoryHub({})),
-        loader=TransformersLoader(),
-        tuner=PeftTuner(),
-        engine=lambda model, tokenizer, length: TransformersEngine(
-            model, tokenizer, max_model_len=length
-        ),
+        tokenizer=TransformersLoader().tokenizer,
+        engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
         merge=MergePorts(
             merger=StreamingMerger(),
             storage=storage,

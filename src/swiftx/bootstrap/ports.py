@@ -108,20 +108,15 @@ def infer_ports(
 
     quiet_libraries()
     with extra("train"):
-        from swiftx.adapters.engines.transformers import TransformersEngine
-        from swiftx.adapters.models.fetching import FetchingLoader
         from swiftx.adapters.models.transformers import TransformersLoader
         from swiftx.adapters.rows.sink import JsonlSink
         from swiftx.adapters.system.clock import SystemClock
-        from swiftx.adapters.tuners.peft import PeftTuner
+        from swiftx.bootstrap.engines import make_engine
 
         return InferPorts(
             data=data_ports(args, facts, reporter),
-            loader=FetchingLoader(TransformersLoader(), lambda: fetch_weights(args)),
-            tuner=PeftTuner(),
-            engine=lambda model, tokenizer, length: TransformersEngine(
-                model, tokenizer, max_model_len=length
-            ),
+            tokenizer=TransformersLoader().tokenizer,
+            engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
             merge=merge_ports(facts, reporter, merging),
             results=JsonlSink(),
             terminal=terminal,

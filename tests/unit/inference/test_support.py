@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.args.spec import specs_of
-from swiftx.domain.inference.support import INFER
+from swiftx.domain.inference.engine_options import ENGINE_ARGUMENTS
+from swiftx.domain.inference.support import INFER, infer_support
 from swiftx.errors import NotBuiltYet
 
 
-def test_every_argument_has_one_place() -> None:
-    places = [INFER.runs, INFER.not_built, INFER.no_effect, frozenset(INFER.only)]
+@pytest.mark.parametrize("engine", ["pt", *ENGINE_ARGUMENTS])
+def test_every_argument_has_one_place(engine: str) -> None:
+    support = infer_support(engine)
+    places = [support.runs, support.not_built, support.no_effect, frozenset(support.only)]
     names = set(specs_of(InferArgs))
     placed = [name for place in places for name in place]
-    by_prefix = {name for name in names if name.startswith(INFER.no_effect_prefixes)}
+    by_prefix = {name for name in names if name.startswith(support.no_effect_prefixes)}
 
     assert sorted(placed) == sorted(set(placed))
     assert set(placed) | by_prefix == names
@@ -20,13 +25,13 @@ def test_every_argument_has_one_place() -> None:
 
 
 def test_everything_that_is_not_built_is_named_at_once() -> None:
-    args = InferArgs(model="m", infer_backend="vllm", quant_method="bnb", quant_bits=4)
-    origin = dict.fromkeys(("infer_backend", "quant_method", "quant_bits"), "cli")
+    args = InferArgs(model="m", task_type="embedding", quant_method="bnb", quant_bits=4)
+    origin = dict.fromkeys(("task_type", "quant_method", "quant_bits"), "cli")
 
     with pytest.raises(NotBuiltYet) as caught:
         INFER.refuse_unbuilt(args, origin, doing="answering")
 
-    for flag in ("--infer_backend vllm", "--quant_method bnb", "--quant_bits 4"):
+    for flag in ("--task_type embedding", "--quant_method bnb", "--quant_bits 4"):
         assert flag in caught.value.message
 
 
@@ -41,3 +46,32 @@ def test_arguments_of_other_engines_are_named() -> None:
     origin = {"vllm_max_num_seqs": "cli", "padding_side": "config", "loss_scale": "args.json"}
 
     assert set(INFER.ineffective(args, origin)) == {"vllm_max_num_seqs", "padding_side"}
+
+
+def test_each_engine_knows_its_own_arguments() -> None:
+    given: dict[str, Any] = {
+        "vllm_max_num_seqs": 8,
+        "sglang_tp_size": 2,
+        "lmdeploy_tp": 2,
+        "max_batch_size": 4,
+    }
+    args = InferArgs(model="m", **given)
+    origin = dict.fromkeys(given, "cli")
+
+    ineffective = {
+        engine: set(infer_support(engine).ineffective(args, origin)) for engine in ("pt", "vllm")
+    }
+
+    assert ineffective["pt"] == {"vllm_max_num_seqs", "sglang_tp_size", "lmdeploy_tp"}
+    assert ineffective["vllm"] == {"sglang_tp_size", "lmdeploy_tp", "max_batch_size"}
+
+
+def test_other_engines_refuse_what_only_transformers_can() -> None:
+    args = InferArgs(model="m", infer_backend="vllm", num_beams=4, new_special_tokens=("<a>",))
+    origin = dict.fromkeys(("infer_backend", "num_beams", "new_special_tokens"), "cli")
+
+    with pytest.raises(NotBuiltYet) as caught:
+        infer_support("vllm").refuse_unbuilt(args, origin, doing="answering")
+
+    for flag in ("--num_beams 4", "--new_special_tokens <a>"):
+        assert flag in caught.value.message

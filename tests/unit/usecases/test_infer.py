@@ -18,8 +18,8 @@ from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts
-from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.rows import RawRow
 from swiftx.domain.ports.tokenizer import Tokenizer
@@ -47,20 +47,6 @@ def answer_by_number(prompt: str) -> Answer:
     return question_in(prompt).replace("q", "a")
 
 
-class RecordingTuner:
-    def __init__(self) -> None:
-        self.loaded: list[Sequence[str]] = []
-
-    def attach(self, model: ModelHandle, plan: Any) -> ModelHandle:
-        raise NotImplementedError
-
-    def load(
-        self, model: ModelHandle, adapters: Sequence[str], *, trainable: bool = False
-    ) -> ModelHandle:
-        self.loaded.append(adapters)
-        return model
-
-
 class World:
     """Everything around the use case."""
 
@@ -79,7 +65,7 @@ class World:
         self.sink = InMemorySink()
         self.terminal = terminal or ScriptedTerminal()
         self.reporter = RecordingReporter()
-        self.tuner = RecordingTuner()
+        self.served: list[ServedModel] = []
         self.merger = PlannedMerger()
         self.loader = InMemoryLoader({"/m": tokenizer, "/run/ckpt-merged": tokenizer})
         self.progress: list[tuple[int, int]] = []
@@ -88,9 +74,9 @@ class World:
         self._answers = answers
         self._rows = InMemoryRows(files)
 
-    def engine(
-        self, model: ModelHandle, tokenizer: Tokenizer, length: int | None
-    ) -> InferenceEngine:
+    def engine(self, model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+        self.served.append(model)
+        length = model.max_model_len
         self.engines.append(ScriptedEngine(tokenizer, self._answers, max_model_len=length))
         return self.engines[-1]
 
@@ -99,8 +85,7 @@ class World:
         args = InferArgs(model="/m", **(arguments | given))
         ports = InferPorts(
             data=DataPorts(self._rows, self.storage, SeededShuffler(), lambda _: InMemoryHub({})),
-            loader=self.loader,
-            tuner=self.tuner,
+            tokenizer=self.loader.tokenizer,
             engine=self.engine,
             merge=MergePorts(
                 merger=self.merger,
@@ -426,8 +411,25 @@ def test_adapters_are_put_on_the_base_model() -> None:
 
     world.infer(val_dataset=("ten.jsonl#1",), adapters=("/run/ckpt",))
 
-    assert world.tuner.loaded == [("/run/ckpt",)]
-    assert [plan.folder for plan in world.loader.loaded] == ["/m"]
+    assert [model.adapters for model in world.served] == [("/run/ckpt",)]
+    assert [model.loading.folder for model in world.served] == ["/m"]
+
+
+def test_name_of_an_adapter_is_not_part_of_its_place() -> None:
+    world = World()
+
+    world.infer(val_dataset=("ten.jsonl#1",), adapters=("poet=/run/ckpt",))
+
+    assert [model.adapters for model in world.served] == [("/run/ckpt",)]
+
+
+@pytest.mark.parametrize(("engine", "sizes"), [("pt", [3, 1]), ("vllm", [4])])
+def test_other_engines_make_batches_of_their_own(engine: Any, sizes: list[int]) -> None:
+    world = World()
+
+    world.infer(val_dataset=("ten.jsonl#4",), infer_backend=engine, max_batch_size=3)
+
+    assert world.engines[0].batch_sizes == sizes
 
 
 def test_merge_lora_answers_with_the_merged_model() -> None:
@@ -436,8 +438,8 @@ def test_merge_lora_answers_with_the_merged_model() -> None:
     world.infer(val_dataset=("ten.jsonl#1",), adapters=("/run/ckpt",), merge_lora=True)
 
     assert world.merger.plans[0].output_dir == "/run/ckpt-merged"
-    assert world.tuner.loaded == [()]
-    assert [plan.folder for plan in world.loader.loaded] == ["/run/ckpt-merged"]
+    assert [model.adapters for model in world.served] == [()]
+    assert [model.loading.folder for model in world.served] == ["/run/ckpt-merged"]
 
 
 def test_merged_model_of_an_earlier_run_is_used_again() -> None:
@@ -447,7 +449,7 @@ def test_merged_model_of_an_earlier_run_is_used_again() -> None:
     world.infer(val_dataset=("ten.jsonl#1",), adapters=("/run/ckpt",), merge_lora=True)
 
     assert world.merger.plans == []
-    assert [plan.folder for plan in world.loader.loaded] == ["/run/ckpt-merged"]
+    assert [model.loading.folder for model in world.served] == ["/run/ckpt-merged"]
 
 
 def test_outdated_merged_model_is_replaced() -> None:
@@ -475,18 +477,18 @@ def test_nothing_is_loaded_when_a_row_file_is_missing() -> None:
     with pytest.raises(SwiftxError):
         world.infer(val_dataset=("nowhere.jsonl",))
 
-    assert world.loader.loaded == []
+    assert world.served == []
 
 
 def test_everything_that_is_not_built_is_named_before_anything_is_loaded() -> None:
     world = World()
 
     with pytest.raises(NotBuiltYet) as caught:
-        world.infer(val_dataset=("ten.jsonl",), infer_backend="vllm", quant_method="bnb")
+        world.infer(val_dataset=("ten.jsonl",), task_type="embedding", quant_method="bnb")
 
-    assert "--infer_backend vllm" in caught.value.message
+    assert "--task_type embedding" in caught.value.message
     assert "--quant_method bnb" in caught.value.message
-    assert world.loader.loaded == []
+    assert world.served == []
 
 
 def test_arguments_without_effect_are_named() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swiftx.domain.args.spec import specs_of
+from swiftx.domain.inference.engine_options import ENGINE_ARGUMENTS, VLLM_IDLE
 from swiftx.errors import NotBuiltYet
 
 _TYPED = frozenset({"cli", "env", "config"})
@@ -108,9 +109,8 @@ INFER = Support(
     | _DATA
     | _TEMPLATE
     | _GENERATION
-    | words("merge_lora safe_serialization max_shard_size"),
+    | words("infer_backend merge_lora safe_serialization max_shard_size"),
     only={
-        "infer_backend": lambda value: value == "pt",
         "task_type": lambda value: value == "causal_lm",
         "train_type": lambda value: value in {"full", "lora"},
         "tuner_backend": lambda value: value == "peft",
@@ -131,3 +131,28 @@ INFER = Support(
     ),
     no_effect_prefixes=("vllm_", "sglang_", "lmdeploy_"),
 )
+"""With the engine `pt`."""
+
+_OF_LOADING_HERE = words("attn_impl device_map max_memory max_batch_size")
+"""What the other engines decide themselves."""
+
+_OF_THIS_MODEL_CLASS = words("new_special_tokens rope_scaling")
+"""What changes the model itself after its files are read."""
+
+
+def infer_support(backend: str) -> Support:
+    """Return where the arguments of `infer` stand with this engine."""
+    if backend == "pt":
+        return INFER
+    own = ENGINE_ARGUMENTS[backend]
+    return replace(
+        INFER,
+        runs=(INFER.runs | own) - _OF_LOADING_HERE - _OF_THIS_MODEL_CLASS - {"num_beams"},
+        only={**INFER.only, "num_beams": lambda value: value == 1},
+        not_built=INFER.not_built | _OF_THIS_MODEL_CLASS,
+        no_effect=INFER.no_effect | _OF_LOADING_HERE | (_ENGINE_ARGUMENTS - own),
+        no_effect_prefixes=(),
+    )
+
+
+_ENGINE_ARGUMENTS = frozenset().union(*ENGINE_ARGUMENTS.values()) | VLLM_IDLE

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from swiftx.domain.args.commands.infer import InferArgs
+from swiftx.domain.args.paths import named_adapter
 from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.datasets.pipeline import PreparedRows, prepare
@@ -20,24 +21,23 @@ from swiftx.domain.inference.conversing import ChatLog, converse
 from swiftx.domain.inference.metrics import evaluate
 from swiftx.domain.inference.plan import generation_plan
 from swiftx.domain.inference.results import ResultRow, question_of
-from swiftx.domain.inference.support import INFER
+from swiftx.domain.inference.support import infer_support
 from swiftx.domain.models.loading import load_plan
+from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
-from swiftx.domain.plans.loading import ModelHandle
+from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.ports.engine import InferenceEngine
-from swiftx.domain.ports.model import ModelLoader
 from swiftx.domain.ports.rows import RowSink
 from swiftx.domain.ports.system import Clock, Reporter
 from swiftx.domain.ports.terminal import Terminal
 from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.domain.ports.tuner import Tuner
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.usecases.merge_lora import MergePorts, Progress, merged_for_use
 from swiftx.errors import ArgError, DataError, NotBuiltYet, SwiftxError, UsageError
 
-MakeEngine = Callable[[ModelHandle, Tokenizer, int | None], InferenceEngine]
-"""Makes the engine of a loaded model, given the model's length in tokens (None: no limit)."""
+MakeEngine = Callable[[ServedModel, Tokenizer], InferenceEngine]
+"""Loads a model and makes the engine that answers with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +45,7 @@ class InferPorts:
     """What answering needs of the world."""
 
     data: DataPorts
-    loader: ModelLoader
-    tuner: Tuner
+    tokenizer: Callable[[LoadPlan], Tokenizer]
     engine: MakeEngine
     merge: MergePorts
     results: RowSink
@@ -127,10 +126,11 @@ def infer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome
         StorageError: The results cannot be written.
         BackendError: A library failed.
     """
-    INFER.refuse_unbuilt(args, facts.origin, doing="answering")
+    support = infer_support(args.infer_backend)
+    support.refuse_unbuilt(args, facts.origin, doing="answering")
     _refuse(facts)
     _check_counts(args)
-    idle = INFER.ineffective(args, facts.origin)
+    idle = support.ineffective(args, facts.origin)
     if idle:
         names = ", ".join(f"--{name}" for name in idle)
         ports.reporter.warn(f"Without effect here: {names}.")
@@ -178,12 +178,13 @@ def _result_path(args: InferArgs) -> str:
 
 def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answering:
     """Load the model and return what answers with it."""
-    model, adapters = facts.model, args.adapters
+    model = facts.model
+    adapters = tuple(named_adapter(text).place for text in args.adapters)
     if args.merge_lora:
         folder = merged_for_use(args, ports.merge, model=model, origin=facts.origin)
         model, adapters = replace(model, folder=folder), ()
     loading = load_plan(args, model, facts.device, trust_remote_code=args.trust_remote_code)
-    tokenizer = ports.loader.tokenizer(loading)
+    tokenizer = ports.tokenizer(loading)
     template = ChatTemplate(template_plan(args, origin=facts.origin, today=facts.today), tokenizer)
     plan = generation_plan(
         args,
@@ -193,10 +194,13 @@ def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answerin
         end_words=template.stops.words,
         seed=args.seed,
     )
-    loaded = ports.loader.load(loading)
-    tuned = ports.tuner.load(loaded.model, adapters)
-    engine = ports.engine(tuned, loaded.tokenizer, args.max_model_len or model.max_model_len)
-    return Answering(engine, template, loaded.tokenizer, plan)
+    served = ServedModel(
+        loading=loading,
+        adapters=adapters,
+        max_model_len=args.max_model_len or model.max_model_len,
+        seed=args.seed,
+    )
+    return Answering(ports.engine(served, tokenizer), template, tokenizer, plan)
 
 
 def _chat(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome:
@@ -263,7 +267,9 @@ def _answers(
             yield answering.streamed(question, ports.terminal, number=number)
         return
     number = 0
-    for batch in batches(questions, args.max_batch_size):
+    # The other engines make batches of their own, of all that they are given.
+    size = args.max_batch_size if args.infer_backend == "pt" else args.write_batch_size
+    for batch in batches(questions, size):
         yield from answering.batch(batch, first=number)
         number += len(batch)
 

@@ -1,0 +1,49 @@
+"""Which engine answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from swiftx.bootstrap.libraries import extra, quiet_libraries
+from swiftx.bootstrap.sources import fetch_weights
+from swiftx.domain.plans.engines import ServedModel
+from swiftx.domain.ports.tokenizer import Tokenizer
+from swiftx.errors import NotBuiltYet
+
+if TYPE_CHECKING:
+    from swiftx.domain.ports.engine import InferenceEngine
+
+
+def make_engine(args: Any, model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+    """Return the engine of `--infer_backend`, with the model loaded.
+
+    Args:
+        args: Resolved arguments of `infer`, or of a command that has them all.
+        model: What answers.
+        tokenizer: The model's own.
+
+    Raises:
+        MissingDependency: The library of the engine is not installed.
+        UsageError: The engine cannot do what is asked.
+        NotFound, BackendError: The model cannot be loaded.
+    """
+    quiet_libraries()
+    fetch_weights(args)
+    match args.infer_backend:
+        case "pt":
+            return _transformers(model, tokenizer)
+        case other:
+            raise NotBuiltYet(f"Answering with {other} is not built yet.")
+
+
+def _transformers(model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+    with extra("train"):
+        from swiftx.adapters.engines.transformers import TransformersEngine
+        from swiftx.adapters.models.transformers import TransformersLoader
+        from swiftx.adapters.tuners.peft import PeftTuner
+
+        if model.named_adapters:
+            raise NotBuiltYet("Adapters by name with --infer_backend pt are not built yet.")
+        loaded = TransformersLoader().load(model.loading)
+        tuned = PeftTuner().load(loaded.model, model.adapters)
+        return TransformersEngine(tuned, tokenizer, max_model_len=model.max_model_len)
