@@ -146,15 +146,19 @@ class EncodedStoreContract:
         assert opened.note == {"number": 0}
         assert [plain(rows) for rows in finished] == [plain(ROWS[:1]), plain(ROWS[1:2])]
 
-    def test_a_discarded_folder_is_gone_and_can_be_made_again(
+    def test_a_folder_gives_way_to_one_that_replaces_it(
         self, store: EncodedStore, root: str
     ) -> None:
+        kept = []
         for number in range(2):
-            store.discard(f"{root}/kept")
-            draft = store.draft(f"{root}/kept")
-            draft.writer("train").finish()
+            draft = store.draft(f"{root}/kept", replaces=True)
+            writer = draft.writer("train")
+            writer.add(ROWS[number : number + 1])
+            kept.append(writer.finish())
             draft.keep({"number": number})
 
         opened = store.open(f"{root}/kept")
         assert opened is not None
         assert opened.note == {"number": 1}
+        assert plain(opened.rows["train"]) == plain(ROWS[1:2])
+        assert plain(kept[0]) == plain(ROWS[:1])

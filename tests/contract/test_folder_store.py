@@ -65,9 +65,9 @@ def test_many_rows_are_written_in_several_batches(tmp_path: Path) -> None:
         ("train/rows.arrow", b""),
         ("train/rows.arrow", "cut"),
         ("train/rows.arrow", "overwritten"),
-        ("manifest.json", b"{"),
-        ("manifest.json", b"[]"),
-        ("manifest.json", b'{"format": 0}'),
+        ("encoded_rows.json", b"{"),
+        ("encoded_rows.json", b"[]"),
+        ("encoded_rows.json", b'{"format": 0}'),
     ],
 )
 def test_a_damaged_folder_is_a_data_error(
@@ -163,6 +163,40 @@ def test_a_name_that_something_else_has_is_a_storage_error(tmp_path: Path) -> No
     assert os.listdir(tmp_path / "kept") == ["mine.txt"]
 
 
+@pytest.mark.parametrize("entry", ["mine.txt", "train/mine.txt"])
+def test_only_a_folder_of_rows_is_replaced(tmp_path: Path, entry: str) -> None:
+    kept = _kept(tmp_path)
+    (kept / entry).write_text("")
+    store = FolderStore(str(tmp_path))
+
+    with pytest.raises(StorageError, match="cannot be replaced"):
+        store.draft(str(kept), replaces=True)
+    with pytest.raises(StorageError, match="no folder of encoded rows"):
+        store.draft(str(tmp_path), replaces=True)
+    assert (kept / entry).exists()
+
+
+def test_an_empty_folder_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    store = FolderStore(str(tmp_path))
+
+    store.draft(str(tmp_path / "kept"), replaces=True).keep({"a": 1})
+
+    opened = store.open(str(tmp_path / "kept"))
+    assert opened is not None
+    assert opened.note == {"a": 1}
+
+
+def test_what_a_kill_left_of_a_replaced_folder_is_swept_up_later(tmp_path: Path) -> None:
+    left = tmp_path / ".draft-x"
+    (left / "old").mkdir(parents=True)
+    os.utime(left, (time.time() - 3600,) * 2)
+
+    FolderStore(str(tmp_path)).draft()
+
+    assert not left.exists()
+
+
 def test_a_lock_of_a_draft_is_held_while_it_is_made(tmp_path: Path) -> None:
     draft = FolderStore(str(tmp_path)).draft()
 
@@ -171,6 +205,6 @@ def test_a_lock_of_a_draft_is_held_while_it_is_made(tmp_path: Path) -> None:
 
 
 def test_the_manifest_says_what_is_in_the_folder(tmp_path: Path) -> None:
-    manifest = json.loads((_kept(tmp_path) / "manifest.json").read_text())
+    manifest = json.loads((_kept(tmp_path) / "encoded_rows.json").read_text())
 
     assert manifest["rows"]["train"]["rows"] == len(ROWS)

@@ -55,9 +55,10 @@ class InMemoryWriter:
 
 
 class InMemoryDraft:
-    def __init__(self, folders: dict[str, OpenedFolder], path: str | None) -> None:
-        self._folders = folders
+    def __init__(self, store: InMemoryEncodedStore, path: str | None, replaces: bool) -> None:
+        self._store = store
         self._path = path
+        self._replaces = replaces
         self._finished: dict[str, StoredRows] = {}
         self._lines: dict[str, list[str]] = {}
 
@@ -74,7 +75,10 @@ class InMemoryDraft:
             dict(self._finished),
             lambda name: iter(self._lines.get(name, ())),
         )
-        self._folders.setdefault(self._path, folder)
+        if self._replaces:
+            self._store.folders.pop(self._path, None)
+            self._store.broken.pop(self._path, None)
+        self._store.folders.setdefault(self._path, folder)
 
 
 class InMemoryEncodedStore:
@@ -84,8 +88,8 @@ class InMemoryEncodedStore:
         self.folders: dict[str, OpenedFolder] = {}
         self.broken: dict[str, Exception] = {}
 
-    def draft(self, path: str | None = None) -> InMemoryDraft:
-        return InMemoryDraft(self.folders, path)
+    def draft(self, path: str | None = None, *, replaces: bool = False) -> InMemoryDraft:
+        return InMemoryDraft(self, path, replaces)
 
     def open(self, path: str) -> OpenedFolder | None:
         if path in self.broken:
@@ -94,7 +98,3 @@ class InMemoryEncodedStore:
 
     def turn(self, path: str) -> AbstractContextManager[None]:
         return nullcontext()
-
-    def discard(self, path: str) -> None:
-        self.folders.pop(path, None)
-        self.broken.pop(path, None)

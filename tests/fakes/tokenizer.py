@@ -101,7 +101,7 @@ class ByteTokenizer:
 
     @property
     def fingerprint(self) -> str | None:
-        return f"bytes {self._texts} {self._special} {self._affixes} {self._chat_template}"
+        return f"bytes {self._texts} {self._special} {self._affixes}"
 
     @property
     def control_tokens(self) -> Sequence[str]:

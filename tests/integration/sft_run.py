@@ -32,6 +32,7 @@ from swiftx.domain.plans.facts import DeviceFacts
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.ports.hubs import DatasetHub
 from swiftx.domain.ports.trainer import StepObserver
+from swiftx.domain.training.tokenized import TokenPorts
 from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
 
 ENCODED = os.path.join(tempfile.gettempdir(), "swiftx-tests-encoded")
@@ -46,6 +47,7 @@ def sft(
 ) -> TrainOutcome:
     """Run `swiftx sft` with a local model on this machine's CPU."""
     storage = LocalStorage()
+    reporter = reporter or RecordingReporter()
     inspector = ConfigInspector()
     facts = Facts(
         device=CPU,
@@ -61,16 +63,19 @@ def sft(
     return train(
         resolved.args,
         TrainPorts(
-            data=DataPorts(FileRows(), storage, NumpyShuffler(), _no_hub),
+            tokens=TokenPorts(
+                data=DataPorts(FileRows(), storage, NumpyShuffler(), _no_hub),
+                encoded=FolderStore(ENCODED),
+                workers=ForkedWorkers(resolved.args.dataset_num_proc),
+                clock=SystemClock(),
+                reporter=reporter,
+            ),
             storage=storage,
             loader=TransformersLoader(),
             tuner=FullTuner() if resolved.args.train_type == "full" else PeftTuner(),
             trainer=TransformersTrainer(),
             observer=observer or RecordingObserver(),
-            reporter=reporter or RecordingReporter(),
-            encoded=FolderStore(ENCODED),
-            workers=ForkedWorkers(resolved.args.dataset_num_proc),
-            clock=SystemClock(),
+            reporter=reporter,
         ),
         TrainFacts(
             model=facts.model,

@@ -229,8 +229,29 @@ def _export(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
     from swiftx.bootstrap.ports import counted, merge_ports
     from swiftx.domain.usecases.export import export
 
+    if resolved.args.to_cached_dataset:
+        return _cache_dataset(resolved, facts, reporter)
     fetch_weights(resolved.args)
     with counted("Merging") as merging:
         ports = merge_ports(facts, reporter, merging)
         export(resolved.args, ports, model=model_of(facts), origin=resolved.origin)
+    return 0
+
+
+def _cache_dataset(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
+    from swiftx.bootstrap.ports import token_ports
+    from swiftx.domain.usecases import cached_dataset as usecase
+
+    args = resolved.args
+    ports = usecase.CachedDatasetPorts(
+        tokens=token_ports(args, facts, reporter),
+        tokenizer=lambda: tokenizer(args, facts, say=reporter.say),
+    )
+    known = usecase.CachedDatasetFacts(
+        model=model_of(facts),
+        origin=resolved.origin,
+        today=facts.now.date(),
+        random_response=random_response(),
+    )
+    usecase.cache_dataset(args, ports, known)
     return 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from swiftx.domain.ports.terminal import Terminal
     from swiftx.domain.ports.trainer import StepObserver
     from swiftx.domain.ports.tuner import Tuner
-    from swiftx.domain.training.tokenized import CachePlan
+    from swiftx.domain.training.tokenized import CachePlan, TokenPorts
     from swiftx.domain.usecases.infer import InferPorts
     from swiftx.domain.usecases.merge_lora import MergePorts, Progress
     from swiftx.domain.usecases.train import TrainFacts, TrainPorts
@@ -33,13 +33,10 @@ def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
     with extra("train"):
         from swiftx.adapters.models.fetching import FetchingLoader
         from swiftx.adapters.models.transformers import TransformersLoader
-        from swiftx.adapters.rows.encoded_folders import FolderStore
-        from swiftx.adapters.system.clock import SystemClock
-        from swiftx.adapters.system.forked_workers import ForkedWorkers
         from swiftx.adapters.trainers.transformers import TransformersTrainer
 
         return TrainPorts(
-            data=data_ports(args, facts, reporter),
+            tokens=token_ports(args, facts, reporter),
             storage=facts.storage,
             loader=FetchingLoader(
                 TransformersLoader(say=reporter.say), lambda: fetch_weights(args)
@@ -48,9 +45,23 @@ def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
             trainer=TransformersTrainer(),
             observer=_observer(),
             reporter=reporter,
+        )
+
+
+def token_ports(args: Any, facts: Facts, reporter: Reporter) -> TokenPorts:
+    from swiftx.domain.training.tokenized import TokenPorts
+
+    with extra("train"):
+        from swiftx.adapters.rows.encoded_folders import FolderStore
+        from swiftx.adapters.system.clock import SystemClock
+        from swiftx.adapters.system.forked_workers import ForkedWorkers
+
+        return TokenPorts(
+            data=data_ports(args, facts, reporter),
             encoded=FolderStore(encoded_folder()),
             workers=ForkedWorkers(args.dataset_num_proc),
             clock=SystemClock(),
+            reporter=reporter,
         )
 
 

@@ -98,7 +98,7 @@ def encoded_folder() -> str:
     return os.path.join(settings().swiftx_cache, "encoded")
 
 
-def tokenizer(args: Any, facts: Facts) -> Tokenizer:
+def tokenizer(args: Any, facts: Facts, *, say: Callable[[str], None] = lambda _: None) -> Tokenizer:
     quiet_libraries()
     with extra("train"):
         from swiftx.adapters.tokenizers.huggingface import load_tokenizer
@@ -107,4 +107,5 @@ def tokenizer(args: Any, facts: Facts) -> Tokenizer:
             model_of(facts).folder,
             trust_remote_code=args.trust_remote_code,
             new_special_tokens=args.new_special_tokens,
+            say=say,
         )

@@ -103,6 +103,19 @@ CHECKS = (
         ["streaming"],
         facts=_FILES,
     ),
+    *(
+        Verdict(
+            rules.only_a_dataset_is_split,
+            {"dataset": dataset, "cached_dataset": cached, "split_dataset_ratio": ratio},
+            wrong,
+        )
+        for dataset, cached, ratio, wrong in (
+            ((), ("c",), 0.1, ["split_dataset_ratio"]),
+            ((), ("c",), 0.0, []),
+            (("d",), ("c",), 0.1, []),
+            ((), (), 0.1, []),
+        )
+    ),
     Verdict(
         rules.dataset_registries_can_be_read,
         {"custom_dataset_info": ("good.json",)},

@@ -13,6 +13,7 @@ _RUNS = {
     "/desk/out/notes": "",
 }
 _STAMP = "20261124-022820"
+_NO_ROWS = {"val_dataset": (), "eval_dataset": (), "cached_dataset": ()}
 _GRPO = {"rlhf_type": "grpo", "per_device_train_batch_size": 1, "num_generations": 8}
 
 STEPS = (
@@ -55,13 +56,22 @@ STEPS = (
     Decision(rules.evaluation_follows_saving, {"save_strategy": "best"}, "steps"),
     Decision(
         rules.without_validation_rows_nothing_is_evaluated,
-        {"val_dataset": (), "eval_dataset": (), "split_dataset_ratio": 0.0},
+        {**_NO_ROWS, "split_dataset_ratio": 0.0},
         "no",
     ),
     Decision(
         rules.without_validation_rows_nothing_is_evaluated,
-        {"val_dataset": (), "eval_dataset": (), "split_dataset_ratio": 0.1},
+        {**_NO_ROWS, "split_dataset_ratio": 0.1},
         KEPT,
+    ),
+    *(
+        Decision(
+            rules.without_validation_rows_nothing_is_evaluated,
+            {**_NO_ROWS, "split_dataset_ratio": 0.0, "cached_dataset": ("a", cached)},
+            result,
+            facts=facts(files={"a/train/rows": "", "b/val/rows": ""}),
+        )
+        for cached, result in (("b", KEPT), ("c", "no"))
     ),
     Decision(
         rules.evaluation_steps_follow_saving_steps, {"save_strategy": "steps", "save_steps": 33}, 33

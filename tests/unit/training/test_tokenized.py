@@ -20,7 +20,13 @@ from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.templates.chat_template import ChatTemplate
-from swiftx.domain.training.tokenized import CachePlan, TokenizedData, TokenPorts, tokenize
+from swiftx.domain.training.tokenized import (
+    CachePlan,
+    TokenizedData,
+    TokenPorts,
+    TokenSet,
+    tokenize,
+)
 from swiftx.errors import DataError
 
 ROWS = [chat(f"question {number}", f"answer {number}") for number in range(20)]
@@ -56,12 +62,17 @@ class World:
         return tokenize(plan, made, self.ports, cache=cache), tokenizer
 
 
+def train_of(data: TokenizedData) -> TokenSet:
+    assert data.train is not None
+    return data.train
+
+
 def plain(data: TokenizedData) -> tuple[object, ...]:
     return (
-        list(data.train.rows),
+        list(train_of(data).rows),
         None if data.validation is None else list(data.validation.rows),
         data.table,
-        data.train.note(),
+        train_of(data).note(),
         None if data.validation is None else data.validation.note(),
         list(data.held()),
     )
@@ -72,7 +83,7 @@ def test_without_a_cache_nothing_is_kept() -> None:
 
     data, _ = world.tokens(cache=None)
 
-    assert (len(data.train.rows), len(list(data.held()))) == (16, 4)
+    assert (len(train_of(data).rows), len(list(data.held()))) == (16, 4)
     assert data.validation is not None
     assert len(data.validation.rows) == 4
     assert world.store.folders == {}
@@ -89,7 +100,7 @@ def test_what_was_made_once_is_found_again_and_says_what_that_saved() -> None:
     assert plain(found) == plain(made)
     assert not any("question" in text for text in tokenizer.encoded_texts)
     (said,) = world.reporter.said
-    assert said == "prepared data from the cache: 20 rows, 1.0 s instead of 1 s"
+    assert said == "prepared data from the cache: 20 rows, 1.00 s instead of 1.0 s"
     assert world.reporter.tables["Data"]["training rows"] == "16"
 
 
@@ -115,7 +126,7 @@ def test_changed_data_do_not_find_it() -> None:
 
     data, _ = world.tokens()
 
-    assert len(data.train.rows) == 16
+    assert len(train_of(data).rows) == 16
     assert len(list(data.held())) == 3
     assert len(world.store.folders) == 2
 
@@ -168,6 +179,6 @@ def test_warnings_are_repeated_when_data_are_found_again() -> None:
     made, _ = world.tokens(plan)
     found, _ = world.tokens(plan)
 
-    assert made.train.warnings
-    assert list(found.train.warnings) == list(made.train.warnings)
+    assert train_of(made).warnings
+    assert list(train_of(found).warnings) == list(train_of(made).warnings)
     assert found.validation is None

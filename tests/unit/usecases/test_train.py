@@ -22,8 +22,12 @@ from tests.fakes.workers import InlineWorkers
 
 from swiftx.domain.args.commands.sft import SftArgs
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.facts import DeviceFacts
+from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan
+from swiftx.domain.templates.chat_template import ChatTemplate
+from swiftx.domain.training.tokenized import TokenPorts, keep_tokens
 from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
 from swiftx.errors import DataError, NotBuiltYet, NotFound, StorageError, UsageError
 
@@ -47,16 +51,19 @@ class World:
         self.encoded = InMemoryEncodedStore()
         hub = InMemoryHub({})
         self.ports = TrainPorts(
-            data=DataPorts(InMemoryRows(files), self.storage, SeededShuffler(), lambda _: hub),
+            tokens=TokenPorts(
+                data=DataPorts(InMemoryRows(files), self.storage, SeededShuffler(), lambda _: hub),
+                encoded=self.encoded,
+                workers=InlineWorkers(),
+                clock=TickingClock(),
+                reporter=self.reporter,
+            ),
             storage=self.storage,
             loader=self.loader,
             tuner=self.tuner,
             trainer=self.trainer,
             observer=self.observer,
             reporter=self.reporter,
-            encoded=self.encoded,
-            workers=InlineWorkers(),
-            clock=TickingClock(),
         )
         self.facts = TrainFacts(
             model=model_facts("/model"),
@@ -269,3 +276,72 @@ def test_fewer_rows_than_processes_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="1 rows make no batch of 1 for each of 2 processes"):
         train(world.args(), world.ports, replace(world.facts, world_size=2))
+
+
+def _cached(world: World, *, path: str = "/cached", **template: Any) -> None:
+    """Keep the rows of `data.jsonl` as tokens, eight for training and two for validation."""
+    plan = TemplatePlan(**{"name": "chatml", "today": world.facts.today, **template})
+    keep_tokens(
+        DataPlan(dataset=("data.jsonl",), split_dataset_ratio=0.2),
+        ChatTemplate(plan, ByteTokenizer()),
+        world.ports.tokens,
+        path,
+    )
+
+
+def test_a_cached_data_set_trains_like_the_rows_it_was_made_of(world: World) -> None:
+    _cached(world)
+
+    train(
+        world.args(dataset=(), cached_dataset=("/cached",), eval_strategy="steps", eval_steps=2),
+        world.ports,
+        world.facts,
+    )
+
+    assert world.reporter.tables["Tokens (train)"]["rows"] == "8"
+    assert world.reporter.tables["Tokens (val)"]["rows"] == "2"
+    again = World(Path(f"{world.output_dir}-2"))
+    train(
+        again.args(split_dataset_ratio=0.2, eval_strategy="steps", eval_steps=2),
+        again.ports,
+        again.facts,
+    )
+    assert world.observer.losses == again.observer.losses
+
+
+def test_cached_data_sets_and_a_data_set_train_together(world: World) -> None:
+    _cached(world)
+    _cached(world, path="/more")
+
+    train(world.args(cached_dataset=("/cached", "/more")), world.ports, world.facts)
+
+    table = world.reporter.tables["Tokens (train)"]
+    assert table["rows"] == "26 of 3 sets"
+    assert {"Data (/cached)", "Data (/more)", "Data"} <= set(world.reporter.tables)
+
+
+def test_a_cached_data_set_can_be_packed(world: World) -> None:
+    _cached(world)
+
+    train(
+        world.args(
+            dataset=(), cached_dataset=("/cached",), packing=True, packing_length=200, max_steps=1,
+            gradient_accumulation_steps=1,
+        ),
+        world.ports,
+        world.facts,
+    )  # fmt: skip
+
+    packed = world.reporter.tables["Tokens (train)"]["packed sequences"]
+    assert packed.startswith("1 of up to 200 tokens")
+
+
+def test_a_cached_data_set_of_another_template_is_refused_before_weights_are_loaded(
+    world: World,
+) -> None:
+    _cached(world, name="phi3")
+
+    with pytest.raises(UsageError, match="made with template 'phi3', this run has 'chatml'"):
+        train(world.args(cached_dataset=("/cached",)), world.ports, world.facts)
+
+    assert world.loader.loaded == []

@@ -1,6 +1,6 @@
 """Folders of encoded rows: made under a hidden name, renamed when they are whole.
 
-A folder has an Arrow file for each set of rows (`train/rows.arrow`) and `manifest.json`, written last,
+A folder has an Arrow file for each set of rows (`train/rows.arrow`) and `encoded_rows.json`, written last,
 which says how large they are.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ from swiftx.adapters.rows.encoded_arrow import ArrowRows, ArrowWriter
 from swiftx.domain.ports.encoded import OpenedFolder
 from swiftx.errors import DataError, StorageError
 
-MANIFEST = "manifest.json"
+MANIFEST = "encoded_rows.json"
 _ROWS = "rows.arrow"
 _FORMAT = 1
 _DRAFT = ".draft-"
@@ -40,12 +40,14 @@ class FolderStore:
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
 
-    def draft(self, path: str | None = None) -> Draft:
+    def draft(self, path: str | None = None, *, replaces: bool = False) -> Draft:
         parent = self._scratch if path is None else os.path.dirname(os.path.abspath(path))
+        if path is not None and replaces:
+            _refuse_foreign(path)
         try:
             os.makedirs(parent, exist_ok=True)
             _sweep(parent)
-            return Draft(parent, path)
+            return Draft(parent, path, replaces=replaces)
         except OSError as error:
             raise _failure(parent, error) from error
 
@@ -83,18 +85,6 @@ class FolderStore:
         finally:
             os.close(lock)
 
-    def discard(self, path: str) -> None:
-        hidden = None
-        try:
-            if os.path.exists(path):
-                hidden = tempfile.mkdtemp(prefix=_DRAFT, dir=os.path.dirname(os.path.abspath(path)))
-                os.rename(path, os.path.join(hidden, "discarded"))
-        except OSError as error:
-            raise _failure(path, error) from error
-        finally:
-            if hidden is not None:
-                shutil.rmtree(hidden, ignore_errors=True)
-
 
 class _Finished(NamedTuple):
     """A set of rows that is whole."""
@@ -106,9 +96,10 @@ class _Finished(NamedTuple):
 class Draft:
     """The `FolderDraft` of a hidden folder, removed with the last rows that were read from it."""
 
-    def __init__(self, parent: str, path: str | None) -> None:
+    def __init__(self, parent: str, path: str | None, *, replaces: bool) -> None:
         self._path = path
-        self.folder = tempfile.mkdtemp(prefix=_DRAFT, dir=parent)
+        self._replaces = replaces
+        self.folder = _hidden(parent)
         self._lock = _locked(self.folder)
         self._finished: dict[str, _Finished] = {}
         self._remove = weakref.finalize(self, _remove, self.folder, self._lock, os.getpid())
@@ -153,6 +144,8 @@ class Draft:
             raise _failure(self._path, error) from error
 
     def _rename(self, path: str) -> None:
+        if self._replaces and os.path.exists(os.path.join(path, MANIFEST)):
+            _hide(path)
         try:
             os.rename(self.folder, path)
         except OSError:
@@ -193,6 +186,50 @@ def _whole_rows(folder: str, name: str, sizes: Mapping[str, Any]) -> ArrowRows:
     return rows
 
 
+def _hidden(parent: str) -> str:
+    """Make a folder that everybody may read who may read what is made here."""
+    path = os.path.join(parent, f"{_DRAFT}{secrets.token_hex(8)}")
+    os.mkdir(path)
+    return path
+
+
+def _refuse_foreign(path: str) -> None:
+    """Raise when a folder is in the way that is not ours, or has more in it than rows.
+
+    Raises:
+        StorageError: It would be lost.
+    """
+    try:
+        entries = os.listdir(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _failure(path, error) from error
+    foreign = sorted(name for name in entries if not _is_of_rows(path, name))
+    if foreign or (entries and MANIFEST not in entries):
+        raise StorageError(
+            f"{path}: cannot be replaced: it holds {(foreign or sorted(entries))[0]!r}, "
+            "and is no folder of encoded rows",
+            hint="Choose another folder.",
+        )
+
+
+def _is_of_rows(folder: str, name: str) -> bool:
+    path = os.path.join(folder, name)
+    if os.path.isdir(path):
+        return set(os.listdir(path)) <= {_ROWS}
+    return name == MANIFEST or name.endswith(".jsonl")
+
+
+def _hide(path: str) -> None:
+    """Remove a folder in one step, as far as anybody sees."""
+    hidden = _hidden(os.path.dirname(os.path.abspath(path)))
+    try:
+        os.rename(path, os.path.join(hidden, "old"))
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
 def _lines(folder: str, name: str) -> Iterator[str]:
     try:
         with open(os.path.join(folder, name), encoding="utf-8", newline="\n") as file:
@@ -217,7 +254,7 @@ def _sweep(parent: str) -> None:
         with suppress(OSError):
             if time.time() - entry.stat().st_mtime < _OLD_ENOUGH_S:
                 continue
-            lock = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR)
+            lock = os.open(os.path.join(entry.path, _LOCK), os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(entry.path, ignore_errors=True)

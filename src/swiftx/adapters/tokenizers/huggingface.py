@@ -16,8 +16,6 @@ from swiftx.errors import BackendError, DataError, NotFound
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when transformers is imported
 
-import tokenizers
-import transformers
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
@@ -89,8 +87,6 @@ class HuggingFaceTokenizer:
         parts = (
             self._backend.to_str(),
             json.dumps(self.raw.special_tokens_map, default=str, sort_keys=True),
-            str(self.raw.chat_template),
-            f"tokenizers {tokenizers.__version__}, transformers {transformers.__version__}",
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -7,7 +7,7 @@ from swiftx.domain.inference.support import LOADING, Support, words
 EXPORT = Support(
     runs=LOADING
     | words(
-        "merge_lora safe_serialization max_shard_size output_dir exist_ok "
+        "merge_lora to_cached_dataset safe_serialization max_shard_size output_dir exist_ok "
         # kept in args.json of the merged model
         "template system truncation_strategy agent_template use_chat_template response_prefix "
         "template_backend sanitize_control_tokens"
@@ -18,7 +18,7 @@ EXPORT = Support(
         "tuner_backend": lambda value: value == "peft",
     },
     not_built=words(
-        "quant_method quant_bits quant_n_samples quant_batch_size group_size to_cached_dataset to_ollama "
+        "quant_method quant_bits quant_n_samples quant_batch_size group_size to_ollama "
         "to_mcore to_hf to_peft_format mcore_model mcore_adapters thread_count test_convert_precision "
         "test_convert_dtype push_to_hub hub_model_id hub_private_repo commit_message num_labels "
         "problem_type init_strategy"
@@ -37,3 +37,27 @@ EXPORT = Support(
         "bnb_4bit_use_double_quant bnb_4bit_quant_storage ddp_timeout ddp_backend"
     ),
 )
+
+_ROWS = words(
+    "dataset val_dataset split_dataset_ratio data_seed dataset_num_proc dataset_shuffle "
+    "val_dataset_shuffle interleave_prob stopping_strategy download_mode columns strict "
+    "remove_unused_columns model_name model_author custom_dataset_info lazy_tokenize max_length "
+    "loss_scale template system truncation_strategy agent_template use_chat_template response_prefix "
+    "template_backend sanitize_control_tokens"
+)
+_CACHING = LOADING | _ROWS | words("to_cached_dataset output_dir exist_ok")
+_NO_CACHING = words(
+    "merge_lora quant_method quant_bits to_ollama to_mcore to_hf to_peft_format "
+    "streaming cached_dataset packing push_to_hub hub_model_id num_labels problem_type"
+)
+
+CACHED_DATASET = Support(
+    runs=_CACHING,
+    only={"task_type": EXPORT.only["task_type"]},
+    not_built=_NO_CACHING,
+    no_effect=(EXPORT.runs | EXPORT.not_built | EXPORT.no_effect | frozenset(EXPORT.only))
+    - _CACHING
+    - _NO_CACHING
+    - {"task_type"},
+)
+"""`export --to_cached_dataset true`, which looks at rows and at no weights."""

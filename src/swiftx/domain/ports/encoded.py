@@ -64,7 +64,9 @@ class FolderDraft(Protocol):
         ...
 
     def keep(self, note: Mapping[str, Any]) -> None:
-        """Give the folder its name, whole and durable; a folder that has the name already stays.
+        """Give the folder its name, whole and durable.
+
+        A folder of rows that has the name already stays, unless the draft is to replace it.
 
         Args:
             note: JSON-like values to keep beside the rows.
@@ -78,11 +80,15 @@ class FolderDraft(Protocol):
 class EncodedStore(Protocol):
     """Folders of encoded rows. What a killed run leaves never looks like a whole folder."""
 
-    def draft(self, path: str | None = None) -> FolderDraft:
+    def draft(self, path: str | None = None, *, replaces: bool = False) -> FolderDraft:
         """Return a new folder; without a path it is gone when its rows are, or with this program.
 
+        Args:
+            path: The name that it gets when it is kept.
+            replaces: Whether an older folder of rows gives way to it then.
+
         Raises:
-            StorageError: It cannot be made.
+            StorageError: It cannot be made, or what has its name is to be replaced and holds more than rows.
         """
         ...
 
@@ -96,12 +102,4 @@ class EncodedStore(Protocol):
 
     def turn(self, path: str) -> AbstractContextManager[None]:
         """Let one process at a time look for a path and make it, on this machine; the others wait."""
-        ...
-
-    def discard(self, path: str) -> None:
-        """Remove the folder at a path, whatever it holds; nothing there is fine.
-
-        Raises:
-            StorageError: It cannot be removed.
-        """
         ...

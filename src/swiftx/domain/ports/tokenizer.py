@@ -52,7 +52,10 @@ class Tokenizer(Protocol):
 
     @property
     def fingerprint(self) -> str | None:
-        """Text that is another one for every tokenizer that could give other ids; None when unknown."""
+        """Text that is another one for every tokenizer that could give other ids; None when unknown.
+
+        It says nothing of the chat template, nor of the version of a library.
+        """
         ...
 
     @property

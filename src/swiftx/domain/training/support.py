@@ -31,7 +31,7 @@ RUNS = _words(
     "stopping_strategy download_mode columns strict remove_unused_columns model_name model_author "
     "custom_dataset_info template system max_length truncation_strategy agent_template use_chat_template "
     "padding_side loss_scale response_prefix template_backend sanitize_control_tokens lazy_tokenize "
-    "dataset_num_proc load_from_cache_file packing packing_length padding_free "
+    "dataset_num_proc load_from_cache_file cached_dataset packing packing_length padding_free "
     # tuners
     "target_modules target_regex target_parameters modules_to_save lora_rank lora_alpha lora_dropout "
     "lora_bias lora_dtype use_dora use_rslora lorap_lr_ratio freeze_parameters freeze_parameters_regex "
@@ -75,7 +75,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 """Done for the values for which the function is true, refused for the others."""
 
 NOT_BUILT = _words(
-    "cached_dataset streaming sequence_parallel_size optimizer metric loss_type "
+    "streaming sequence_parallel_size optimizer metric loss_type "
     "quant_method quant_bits num_labels problem_type init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "

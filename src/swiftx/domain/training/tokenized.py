@@ -18,7 +18,7 @@ from swiftx.domain.ports.encoded import EncodedStore, FolderDraft, OpenedFolder
 from swiftx.domain.ports.system import Clock, Reporter
 from swiftx.domain.ports.workers import Workers
 from swiftx.domain.templates.chat_template import ChatTemplate
-from swiftx.domain.training.data_key import data_key
+from swiftx.domain.training.data_key import data_key, template_parts
 from swiftx.domain.training.encoding import encode_rows
 from swiftx.errors import DataError
 
@@ -88,10 +88,15 @@ class TokenizedData:
         held: Yields the rows that were split off for validation, as lines of JSON.
     """
 
-    train: TokenSet
+    train: TokenSet | None
     validation: TokenSet | None
     table: Mapping[str, str]
     held: Callable[[], Iterator[str]]
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return sum(len(each.rows) for each in (self.train, self.validation) if each is not None)
 
 
 def tokenize(
@@ -119,11 +124,11 @@ def tokenize(
         if found is None:
             return keep_tokens(plan, template, ports, path, opened=opened)
     took = (ports.clock.now() - started).total_seconds()
-    data = kept_tokens(found, ports)
-    count = len(data.train.rows) + (0 if data.validation is None else len(data.validation.rows))
+    data = kept_tokens(found)
+    ports.reporter.table("Data", data.table)
     ports.reporter.say(
-        f"prepared data from the cache: {count:,} rows, "
-        f"{took:.1f} s instead of {found.note['seconds']:.0f} s"
+        f"prepared data from the cache: {data.count:,} rows, "
+        f"{took:.2f} s instead of {found.note['seconds']:.1f} s"
     )
     return data
 
@@ -135,34 +140,36 @@ def keep_tokens(
     path: str,
     *,
     opened: OpenedData | None = None,
-    note: Mapping[str, Any] | None = None,
 ) -> TokenizedData:
-    """Make the tokens of a plan, and keep them in a folder.
+    """Make the tokens of a plan, and keep them in a folder; an older one of the name gives way.
 
     Args:
         path: The folder; it appears when it is whole.
         opened: The data sets of the plan, when they are open already.
-        note: More to keep beside the rows.
 
     Raises:
         The same as `tokenize`.
     """
     started = ports.clock.now()
-    draft = ports.encoded.draft(path)
+    draft = ports.encoded.draft(path, replaces=True)
     data = _made(opened or open_all(plan, ports.data), plan, template, ports, draft)
     draft.add_lines(_HELD, data.held())
     took = (ports.clock.now() - started).total_seconds()
-    draft.keep({**_note(data), "seconds": took, **(note or {})})
+    draft.keep({**_note(data), "seconds": took, **made_with(template)})
     return data
 
 
-def kept_tokens(folder: OpenedFolder, ports: TokenPorts) -> TokenizedData:
+def made_with(template: ChatTemplate) -> dict[str, Any]:
+    """Return what tokens depend on besides rows, to be kept beside them."""
+    return {"template": template_parts(template), "tokenizer": template.tokenizer.fingerprint}
+
+
+def kept_tokens(folder: OpenedFolder) -> TokenizedData:
     """Return the tokens of a folder that `keep_tokens` made."""
     said = folder.note["sets"]
     sets = {name: TokenSet.from_note(said[name], rows) for name, rows in folder.rows.items()}
-    ports.reporter.table("Data", folder.note["table"])
     return TokenizedData(
-        train=sets[TRAIN],
+        train=sets.get(TRAIN),
         validation=sets.get(VALIDATION),
         table=folder.note["table"],
         held=lambda: folder.lines(_HELD),
@@ -188,7 +195,6 @@ def _found(path: str, ports: TokenPorts) -> OpenedFolder | None:
         return ports.encoded.open(path)
     except DataError as error:
         ports.reporter.warn(f"cached data are damaged, and made again: {error}")
-        ports.encoded.discard(path)
         return None
 
 
@@ -214,7 +220,7 @@ def _made(
         return _token_set(encoded.rows, encoded.report)
 
     return TokenizedData(
-        train=tokens(data.train, TRAIN),
+        train=tokens(data.train, TRAIN) if plan.dataset else None,
         validation=tokens(data.validation, VALIDATION) if len(data.validation) else None,
         table=table,
         held=lambda: map(json_line, () if opened.validation else data.validation),

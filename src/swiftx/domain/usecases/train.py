@@ -11,7 +11,6 @@ from typing import Any
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.chat.tool_calling import AgentTemplate
-from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.datasets.pipeline import prepare
 from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.report import summary as data_summary
@@ -22,16 +21,15 @@ from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import LoraPlan, TunerPlan
-from swiftx.domain.ports.encoded import EncodedStore
 from swiftx.domain.ports.model import ModelLoader
-from swiftx.domain.ports.system import Clock, Reporter, Storage
+from swiftx.domain.ports.system import Reporter, Storage
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.ports.trainer import StepObserver, Trainer
 from swiftx.domain.ports.tuner import Tuner
-from swiftx.domain.ports.workers import Workers
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.training.batches import batch_count
+from swiftx.domain.training.cached_sets import cached_sets, joined
 from swiftx.domain.training.encoding import LazyRows
 from swiftx.domain.training.packing import lengths_of, packing
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
@@ -55,27 +53,13 @@ VALIDATION_FILE = "val_dataset.jsonl"
 class TrainPorts:
     """What training needs of the world."""
 
-    data: DataPorts
+    tokens: TokenPorts
     storage: Storage
     loader: ModelLoader
     tuner: Tuner
     trainer: Trainer
     observer: StepObserver
     reporter: Reporter
-    encoded: EncodedStore
-    workers: Workers
-    clock: Clock
-
-    @property
-    def tokens(self) -> TokenPorts:
-        """What making tokens needs."""
-        return TokenPorts(
-            data=self.data,
-            encoded=self.encoded,
-            workers=self.workers,
-            clock=self.clock,
-            reporter=self.reporter,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +207,7 @@ def _lazy(
     facts: TrainFacts,
 ) -> _Rows:
     """Return rows that are encoded when they are used."""
-    data = prepare(plan, ports.data)
+    data = prepare(plan, ports.tokens.data)
     ports.reporter.table("Data", data_summary(data.report))
     if not plan.val_dataset:
         _keep_held(args, map(json_line, data.validation), ports, facts)
@@ -242,14 +226,15 @@ def _tokenized(
     facts: TrainFacts,
 ) -> _Rows:
     """Return all rows encoded; with --packing, training rows in sequences of so many tokens."""
-    cache = facts.cache if args.load_from_cache_file else None
-    if args.load_from_cache_file and cache is None:
-        ports.reporter.say(
-            "prepared data are not cached: plugins take part, and a change of them would go unnoticed"
-        )
-    data = tokenize(plan, template, ports.tokens, cache=cache)
-    _keep_held(args, data.held(), ports, facts)
-    train, validation = data.train, data.validation
+    sets = cached_sets(args.cached_dataset, template, ports.tokens.encoded)
+    for path, cached in zip(args.cached_dataset, sets, strict=True):
+        ports.reporter.table(f"Data ({path})", cached.table)
+    if plan.dataset or plan.val_dataset:
+        data = tokenize(plan, template, ports.tokens, cache=_cache(args, ports, facts))
+        _keep_held(args, data.held(), ports, facts)
+        sets.append(data)
+    train = joined([each.train for each in sets if each.train is not None])
+    validation = joined([each.validation for each in sets if each.validation is not None])
     table, text = dict(train.table), train.summary
     packed = None
     if args.packing and args.packing_length is not None:
@@ -258,15 +243,23 @@ def _tokenized(
         text += f", in {len(packed.bins)} packs, {packed.fill:.2%} full"
     statistics = {"train_dataset": text}
     _tell("train", table, train, ports)
-    if validation is not None:
+    if len(validation.rows):
         _tell("val", validation.table, validation, ports)
         statistics["val_dataset"] = validation.summary
     return _Rows(
         train=train.rows,
-        validation=() if validation is None else validation.rows,
+        validation=validation.rows,
         packs=None if packed is None else packed.bins,
         statistics=statistics,
     )
+
+
+def _cache(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> CachePlan | None:
+    if args.load_from_cache_file and facts.cache is None:
+        ports.reporter.say(
+            "prepared data are not cached: plugins take part, and a change of them would go unnoticed"
+        )
+    return facts.cache if args.load_from_cache_file else None
 
 
 def _keep_held(
@@ -294,7 +287,7 @@ def _refuse_too_few(rows: int, args: TrainingArgs, facts: TrainFacts) -> None:
     packed = "packs of rows" if args.packing else "rows"
     raise DataError(
         f"{rows} {packed} make no{full} batch of {size} for each of {facts.world_size} processes",
-        source=", ".join(args.dataset),
+        source=", ".join((*args.cached_dataset, *args.dataset)),
         hint="give more rows, start fewer processes, or lower --per_device_train_batch_size"
         + (" or --packing_length" if args.packing else ""),
     )

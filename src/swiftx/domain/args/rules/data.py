@@ -122,6 +122,19 @@ def cached_datasets_can_be_read(values: Values, facts: Facts) -> Sequence[ArgErr
     return errors
 
 
+@check("split_dataset_ratio", "dataset", "cached_dataset", commands=_TRAINING)
+def only_a_dataset_is_split(values: Values, _: Facts) -> Sequence[ArgError]:
+    if values.dataset or not values.cached_dataset or values.split_dataset_ratio <= 0:
+        return ()
+    return [
+        ArgError(
+            "split_dataset_ratio",
+            f"split_dataset_ratio: {values.split_dataset_ratio} splits a --dataset, and there is none.",
+            "Give it to `swiftx export --to_cached_dataset true`, which keeps both parts.",
+        )
+    ]
+
+
 @check("custom_dataset_info")
 def dataset_registries_can_be_read(values: Values, facts: Facts) -> Sequence[ArgError]:
     """Rule D5."""
@@ -181,6 +194,7 @@ CHECKS = (
     lazy_tokenizing_stands_alone,
     packed_sequences_have_a_length,
     cached_datasets_can_be_read,
+    only_a_dataset_is_split,
     dataset_registries_can_be_read,
     a_streamed_run_says_how_long_it_is,
     a_ratio_is_a_share,

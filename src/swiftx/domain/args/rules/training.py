@@ -63,11 +63,14 @@ def evaluation_follows_saving(values: Values, _: Facts) -> object:
     return "steps" if values.save_strategy == "best" else values.save_strategy
 
 
-@override("eval_strategy", needs=("val_dataset", "eval_dataset", "split_dataset_ratio"))
-def without_validation_rows_nothing_is_evaluated(values: Values, _: Facts) -> object:
-    """Rule T9."""
+@override(
+    "eval_strategy", needs=("val_dataset", "eval_dataset", "split_dataset_ratio", "cached_dataset")
+)
+def without_validation_rows_nothing_is_evaluated(values: Values, facts: Facts) -> object:
+    """Rule T9. A cached data set keeps its validation rows in a folder of their own."""
     rows = values.val_dataset or values.eval_dataset or values.split_dataset_ratio > 0
-    return KEEP if rows else "no"
+    cached = any(facts.storage.exists(f"{path}/val") for path in values.cached_dataset)
+    return KEEP if rows or cached else "no"
 
 
 @rule("eval_steps", needs=("save_strategy", "save_steps"))

@@ -1,0 +1,151 @@
+"""Data sets that `swiftx export --to_cached_dataset` made: whether they fit a run, and all rows as one."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, overload
+
+from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.ports.encoded import EncodedStore, OpenedFolder, StoredRows
+from swiftx.domain.templates.chat_template import ChatTemplate
+from swiftx.domain.training.packing import lengths_of
+from swiftx.domain.training.tokenized import TokenizedData, TokenSet, kept_tokens, made_with
+from swiftx.errors import ArgError, NotFound, UsageError
+
+_ARGUMENT = "cached_dataset"
+_AGAIN = "Make it again with `swiftx export --to_cached_dataset true`"
+_COMPARED = {
+    "name": "template",
+    "system": "system",
+    "use_chat_template": "use_chat_template",
+    "template_backend": "template_backend",
+    "agent_template": "agent_template",
+    "loss_scale": "loss_scale",
+    "sanitize_control_tokens": "sanitize_control_tokens",
+}
+"""Parts of the template by the argument that says them; all of them change tokens or labels."""
+
+
+def cached_sets(
+    paths: Sequence[str], template: ChatTemplate, store: EncodedStore
+) -> list[TokenizedData]:
+    """Return the data sets of folders.
+
+    Args:
+        paths: The folders.
+        template: Of the run that is to use them.
+
+    Raises:
+        NotFound: A folder holds no cached data set.
+        DataError: One is damaged.
+        UsageError: One was made for another tokenizer or template, or with longer rows.
+    """
+    folders = {path: _opened(path, store) for path in paths}
+    problems = [
+        problem for path, folder in folders.items() for problem in _problems(path, folder, template)
+    ]
+    if problems:
+        raise UsageError(problems)
+    return [kept_tokens(folders[path]) for path in paths]
+
+
+def _opened(path: str, store: EncodedStore) -> OpenedFolder:
+    folder = store.open(path)
+    if folder is None:
+        raise NotFound(
+            f"{path!r} holds no cached data set.",
+            hint="Make one with `swiftx export --to_cached_dataset true`.",
+        )
+    return folder
+
+
+def _problems(path: str, folder: OpenedFolder, template: ChatTemplate) -> Iterator[ArgError]:
+    wanted, made = made_with(template), folder.note
+    if made.get("tokenizer") is None or made["tokenizer"] != wanted["tokenizer"]:
+        yield ArgError(
+            _ARGUMENT,
+            f"{_ARGUMENT}: {path!r} was made with another tokenizer.",
+            f"{_AGAIN} for the model of this run.",
+        )
+    yield from _other_options(path, made.get("template") or {}, wanted["template"])
+    own = wanted["template"]["template_backend"] == "jinja" or template.plan.by_default
+    if own and made.get("template", {}).get("chat_template") != template.tokenizer.chat_template:
+        yield ArgError(
+            _ARGUMENT,
+            f"{_ARGUMENT}: {path!r} was made with another chat template of the tokenizer.",
+            f"{_AGAIN} for the model of this run.",
+        )
+    limit = template.plan.max_length
+    longest = max((max(lengths_of(rows), default=0) for rows in folder.rows.values()), default=0)
+    if limit is not None and longest > limit:
+        yield ArgError(
+            _ARGUMENT,
+            f"{_ARGUMENT}: {path!r} has rows of up to {longest} tokens, more than --max_length {limit}.",
+            f"{_AGAIN} and --max_length {limit}, or raise --max_length of this run.",
+        )
+
+
+def _other_options(
+    path: str, made: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> Iterator[ArgError]:
+    for part, argument in _COMPARED.items():
+        if made.get(part) != wanted[part]:
+            yield ArgError(
+                _ARGUMENT,
+                f"{_ARGUMENT}: {path!r} was made with {argument} {made.get(part)!r}, "
+                f"this run has {wanted[part]!r}.",
+                f"{_AGAIN}, or give this run the same --{argument}.",
+            )
+
+
+def joined(sets: Sequence[TokenSet]) -> TokenSet:
+    """Return several sets as one, one after the other."""
+    if len(sets) == 1:
+        return sets[0]
+    rows = JoinedRows([each.rows for each in sets])
+    table = {
+        f"{name}, set {number}": value
+        for number, each in enumerate(sets, start=1)
+        for name, value in each.table.items()
+    }
+    return TokenSet(
+        rows=rows,
+        table={"rows": f"{len(rows):,} of {len(sets)} sets", **table},
+        warnings=[warning for each in sets for warning in each.warnings],
+        summary="; ".join(each.summary for each in sets),
+    )
+
+
+class JoinedRows(StoredRows):
+    """The rows of several sets, one after the other."""
+
+    def __init__(self, parts: Sequence[Sequence[Encoded]]) -> None:
+        self._parts = parts
+        self._starts = [0, *accumulate(map(len, parts))]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Encoded]: ...
+    def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        part = bisect_right(self._starts, index) - 1
+        return self._parts[part][index - self._starts[part]]
+
+    @property
+    def lengths(self) -> array[int]:
+        joined = array("i")
+        for part in self._parts:
+            joined.extend(lengths_of(part))
+        return joined
