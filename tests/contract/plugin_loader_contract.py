@@ -29,7 +29,7 @@ class PluginLoaderContract:
         path = self.put(loader, "one.py", registers="one")
         loader.load(path)
         keep_registries(monkeypatch)
-        monkeypatch.delitem(vars(registry)["_SCALES"], "one")
+        monkeypatch.delitem(vars(registry.SCALES)["_things"], "one")
 
         loader.load(path)
 

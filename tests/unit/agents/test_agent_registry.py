@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.fakes.registries import keep_registries
 
 from swiftx.domain.agents import registry
 from swiftx.domain.agents.base import AgentFormat
@@ -16,7 +17,7 @@ from swiftx.errors import NotFound
 @pytest.fixture
 def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is gone after it."""
-    monkeypatch.setattr(registry, "_TEMPLATES", dict(registry._TEMPLATES))
+    keep_registries(monkeypatch)
 
 
 def test_a_template_is_found_by_its_own_name() -> None:

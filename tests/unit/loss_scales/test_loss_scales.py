@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.registries import keep_registries
 
 from swiftx.domain.loss_scales import registry
 from swiftx.domain.loss_scales.base import LossScale
@@ -176,7 +177,7 @@ def test_an_unknown_scale_is_named_with_close_matches() -> None:
 
 
 def test_a_plugin_adds_its_own_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_SCALES", dict(registry._SCALES))
+    keep_registries(monkeypatch)
 
     registry.register(LossScale(name="shout", patterns={"[A-Z]+": 0.5}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.fakes.registries import keep_registries
 
 from swiftx.domain.models import registry
 from swiftx.domain.models.matching import match
@@ -94,7 +95,7 @@ def test_an_unknown_model_type_is_named_with_close_matches() -> None:
 
 
 def test_a_plugin_adds_its_own_model_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_TYPES", dict(registry._TYPES))
+    keep_registries(monkeypatch)
 
     registry.register(ModelType(name="mine", template=None, ids=("mine-.*",), is_moe=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.fakes.registries import keep_registries
 from tests.unit.templates.conversations import marked, options, talk
 
 from swiftx.domain.templates import registry
@@ -232,7 +233,7 @@ def test_an_unknown_template_is_named_with_close_matches() -> None:
 
 
 def test_a_plugin_adds_its_own_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_TEMPLATES", dict(registry._TEMPLATES))
+    keep_registries(monkeypatch)
     mine = registry.get("chatml").__class__(name="mine", prompt=("{{QUERY}}>",))
 
     registry.register(mine)

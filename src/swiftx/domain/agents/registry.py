@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from swiftx.domain.agents import (
     deepseek,
     glm4,
@@ -17,7 +15,7 @@ from swiftx.domain.agents import (
     toolbench,
 )
 from swiftx.domain.chat.tool_calling import AgentTemplate
-from swiftx.errors import NotFound
+from swiftx.domain.naming import Names
 
 _FAMILIES = (
     react,
@@ -31,34 +29,7 @@ _FAMILIES = (
     seed_oss,
     mistral,
 )
-_TEMPLATES: dict[str, AgentTemplate] = {
-    each.name: each for family in _FAMILIES for each in family.FORMATS
-}
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all agent templates, sorted."""
-    return tuple(sorted(_TEMPLATES))
-
-
-def register(template: AgentTemplate) -> None:
-    """Make an agent template known by its name; a plugin may replace one that is already there."""
-    _TEMPLATES[template.name] = template
-
-
-def get(name: str) -> AgentTemplate:
-    """Return an agent template by name.
-
-    Raises:
-        NotFound: There is none of that name; the hint has close matches.
-    """
-    try:
-        return _TEMPLATES[name]
-    except KeyError:
-        close = get_close_matches(name, _TEMPLATES, n=3)
-        raise NotFound(
-            f"There is no agent template {name!r}.",
-            hint=f"Did you mean {', '.join(close)}?"
-            if close
-            else f"Choose from {', '.join(names())}.",
-        ) from None
+TEMPLATES: Names[AgentTemplate] = Names(
+    "agent template", (each for family in _FAMILIES for each in family.FORMATS)
+)
+names, register, get = TEMPLATES.names, TEMPLATES.register, TEMPLATES.get

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from swiftx.domain.loss_scales.agent import AGENT_SCALES
 from swiftx.domain.loss_scales.base import LossScale
 from swiftx.domain.loss_scales.plain import PLAIN_SCALES
-from swiftx.errors import NotFound
+from swiftx.domain.naming import Names
 
-_SCALES = {scale.name: scale for scale in (*PLAIN_SCALES, *AGENT_SCALES)}
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all scales, the plain ones first."""
-    return tuple(_SCALES)
-
-
-def register(scale: LossScale) -> None:
-    """Make a scale known by its name; a plugin may replace one that is already there."""
-    _SCALES[scale.name] = scale
+SCALES: Names[LossScale] = Names("loss scale", (*PLAIN_SCALES, *AGENT_SCALES))
+names, register = SCALES.names, SCALES.register
 
 
 def get(name: str) -> LossScale:
@@ -35,9 +24,9 @@ def get(name: str) -> LossScale:
         >>> get("last_round+hermes").rounds
         'last'
     """
-    if name in _SCALES:
-        return _SCALES[name]
-    parts = [_single(part.strip()) for part in name.split("+")]
+    if name in SCALES:
+        return SCALES.get(name)
+    parts = [SCALES.get(part.strip()) for part in name.split("+")]
     return LossScale(
         name=name,
         rounds="last" if any(part.rounds == "last" for part in parts) else "every",
@@ -45,14 +34,4 @@ def get(name: str) -> LossScale:
         keys={key: weights for part in parts for key, weights in part.keys.items()},
         patterns={text: weight for part in parts for text, weight in part.patterns.items()},
         query_keys={text: weight for part in parts for text, weight in part.query_keys.items()},
-    )
-
-
-def _single(name: str) -> LossScale:
-    if name in _SCALES:
-        return _SCALES[name]
-    close = get_close_matches(name, _SCALES, n=3)
-    raise NotFound(
-        f"There is no loss scale {name!r}.",
-        hint=f"Did you mean {', '.join(close)}?" if close else f"Choose from {', '.join(_SCALES)}.",
     )

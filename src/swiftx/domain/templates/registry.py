@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from swiftx.domain.models import registry as models
+from swiftx.domain.naming import Names
 from swiftx.domain.templates.families import (
     chatml,
     deepseek,
@@ -20,7 +19,6 @@ from swiftx.domain.templates.families import (
     qwen,
 )
 from swiftx.domain.templates.spec import TemplateSpec
-from swiftx.errors import NotFound
 
 _FAMILIES = (
     chatml,
@@ -36,37 +34,10 @@ _FAMILIES = (
     plain,
     llava,
 )
-_TEMPLATES: dict[str, TemplateSpec] = {
-    spec.name: spec for family in _FAMILIES for spec in family.TEMPLATES
-}
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all templates, sorted."""
-    return tuple(sorted(_TEMPLATES))
-
-
-def register(spec: TemplateSpec) -> None:
-    """Make a template known by its name; a plugin may replace one that is already there."""
-    _TEMPLATES[spec.name] = spec
-
-
-def get(name: str) -> TemplateSpec:
-    """Return a template by name.
-
-    Raises:
-        NotFound: There is none of that name; the hint has close matches.
-    """
-    try:
-        return _TEMPLATES[name]
-    except KeyError:
-        close = get_close_matches(name, _TEMPLATES, n=3)
-        raise NotFound(
-            f"There is no template {name!r}.",
-            hint=f"Did you mean {', '.join(close)}?"
-            if close
-            else f"Choose from {', '.join(names())}.",
-        ) from None
+TEMPLATES: Names[TemplateSpec] = Names(
+    "template", (spec for family in _FAMILIES for spec in family.TEMPLATES)
+)
+names, register, get = TEMPLATES.names, TEMPLATES.register, TEMPLATES.get
 
 
 def for_model_type(model_type: str) -> TemplateSpec | None:
