@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.plans.encoded import IGNORE, Encoded, Part
 from swiftx.domain.ports.encoded import EncodedStore
 
 ROWS = (
@@ -17,6 +17,16 @@ ROWS = (
     Encoded(input_ids=[], labels=[], row=0),
     Encoded(input_ids=[2**31 - 1, 0], labels=[], row=2**40),
 )
+
+PARTED = (
+    Encoded(
+        input_ids=[5, 6, 7], row=0, parts=(Part("main", 2), Part("negative", 1)), target=(0.5,)
+    ),
+    Encoded(input_ids=[5], row=1),
+    Encoded(input_ids=[5], row=2, target=(1.0, 0.0)),
+    Encoded(input_ids=[5], row=3, target=()),
+)
+"""Rows of several sequences, and rows with a target."""
 
 
 def plain(rows: Sequence[Encoded]) -> list[tuple[object, ...]]:
@@ -28,6 +38,8 @@ def plain(rows: Sequence[Encoded]) -> list[tuple[object, ...]]:
             row.row,
             row.channel,
             row.cut,
+            row.parts,
+            row.target,
         )
         for row in rows
     ]
@@ -54,6 +66,14 @@ class EncodedStoreContract:
         assert plain([rows[1], rows[-1]]) == plain([ROWS[1], ROWS[-1]])
         assert plain(rows[1:3]) == plain(ROWS[1:3])
         assert list(rows.lengths) == [3, 1, 0, 2]
+
+    def test_parts_and_targets_come_back(self, store: EncodedStore) -> None:
+        writer = store.draft().writer("train")
+
+        writer.add(PARTED)
+        rows = writer.finish()
+
+        assert plain(rows) == plain(PARTED)
 
     def test_numbers_are_arrays(self, store: EncodedStore) -> None:
         writer = store.draft().writer("train")

@@ -12,10 +12,12 @@ from tests.fakes.tokenizer import ByteTokenizer
 from tests.fakes.workers import InlineWorkers
 
 from swiftx.domain.datasets.pipeline import PreparedRows
+from swiftx.domain.datasets.sequences import Purpose, RowUse
 from swiftx.domain.plans.data import RowOrigin
 from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.training.encoding import LazyRows, encode_rows
+from swiftx.domain.training.row_parts import sequences_of
 from swiftx.errors import DataError
 
 
@@ -150,3 +152,58 @@ def test_few_rows_need_no_workers() -> None:
     encode_rows(_rows(SHORT), _template(), workers=workers)
 
     assert workers.items == 0
+
+
+def _document(text: str) -> list[dict[str, Any]]:
+    return [{"role": "assistant", "content": text, "loss": None}]
+
+
+def _question(**columns: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": "hi", "loss": None}], **columns}
+
+
+RANKED = _question(positive_messages=[_document("yes")], negative_messages=[_document("no")] * 2)
+
+
+def test_a_row_with_documents_is_several_sequences_without_labels() -> None:
+    use = RowUse(purpose=Purpose.RANKING)
+
+    encoded = encode_rows(_rows(RANKED), _template(), use=use)
+
+    (row,) = encoded.rows
+    assert [part.side for part in row.parts] == ["main", "positive", "negative", "negative"]
+    assert (list(row.labels), row.target) == ([], None)
+    texts = [_text(part.input_ids) for _, part in sequences_of(row)]
+    assert "hi" in texts[1]
+    assert "yes" in texts[1]
+    assert texts[2] == texts[3] != texts[1]
+    assert encoded.report.table()["tokens"] == f"{len(row):,}"
+    assert len(encoded.report.lengths) == 4
+
+
+def test_a_row_with_a_class_has_it_as_target_and_one_that_does_not_fit_is_left_out() -> None:
+    use = RowUse(purpose=Purpose.CLASS, num_labels=2)
+    rows = _rows(_question(label=1), _question(label=2), _question())
+
+    encoded = encode_rows(rows, _template(), use=use)
+
+    assert [row.target for row in encoded.rows] == [(1.0,)]
+    assert encoded.report.dropped[0].count == 2
+    with pytest.raises(DataError, match="there is no class 2"):
+        encode_rows(rows, _template(), use=use, strict=True)
+    assert LazyRows(rows, _template(), use=use)[0].target == (1.0,)
+
+
+def test_one_document_that_is_too_long_leaves_the_row_out() -> None:
+    long = {**RANKED, "negative_messages": [_document("n" * 100)]}
+    use = RowUse(purpose=Purpose.RANKING)
+
+    encoded = encode_rows(_rows(RANKED, long), _template(max_length=90), use=use)
+
+    assert [row.row for row in encoded.rows] == [0]
+
+
+def test_the_channel_of_a_row_is_kept() -> None:
+    encoded = encode_rows(_rows({**SHORT, "channel": "math"}, SHORT), _template())
+
+    assert [row.channel for row in encoded.rows] == ["math", None]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, overload
 import pyarrow as pa
 import pyarrow.ipc
 
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.plans.encoded import SIDES, Encoded, Part
 from swiftx.domain.ports.encoded import StoredRows
 from swiftx.errors import DataError, StorageError
 
@@ -23,6 +23,9 @@ _SCHEMA = pa.schema(
         "row": pa.int64(),
         "channel": pa.string(),
         "cut": pa.int32(),
+        "part_lengths": pa.list_(pa.int32()),
+        "part_sides": pa.list_(pa.int32()),
+        "target": pa.list_(pa.float32()),
     }
 )
 _TOKENS_A_BATCH = 1 << 20
@@ -139,8 +142,12 @@ class _Batch:
 
     def __init__(self) -> None:
         self._ids, self._labels, self._weights = array("i"), array("i"), array("f")
-        self._ends = {"ids": array("i", [0]), "labels": array("i", [0]), "weights": array("i", [0])}
+        self._lengths, self._sides, self._targets = array("i"), array("i"), array("f")
+        names = ("ids", "labels", "weights", "parts", "targets")
+        self._ends = {name: array("i", [0]) for name in names}
         self._unweighted: list[bool] = []
+        self._whole: list[bool] = []
+        self._untargeted: list[bool] = []
         self._channels: list[str | None] = []
         self._cuts = array("i")
         self.numbers = array("q")
@@ -157,6 +164,13 @@ class _Batch:
         self._ends["ids"].append(len(self._ids))
         self._ends["labels"].append(len(self._labels))
         self._ends["weights"].append(len(self._weights))
+        self._lengths.extend(part.length for part in row.parts)
+        self._sides.extend(SIDES.index(part.side) for part in row.parts)
+        self._targets.extend(row.target or ())
+        self._ends["parts"].append(len(self._lengths))
+        self._ends["targets"].append(len(self._targets))
+        self._whole.append(not row.parts)
+        self._untargeted.append(row.target is None)
         self._unweighted.append(row.loss_weights is None)
         self._channels.append(row.channel)
         self._cuts.append(row.cut)
@@ -170,6 +184,9 @@ class _Batch:
             _flat(self.numbers, pa.int64()),
             _texts(self._channels),
             _flat(self._cuts, pa.int32()),
+            _lists(self._ends["parts"], self._lengths, pa.int32(), absent=self._whole),
+            _lists(self._ends["parts"], self._sides, pa.int32(), absent=self._whole),
+            _lists(self._ends["targets"], self._targets, pa.float32(), absent=self._untargeted),
         ]
         return pa.record_batch(columns, schema=_SCHEMA)
 
@@ -204,11 +221,16 @@ class _View(NamedTuple):
     numbers: memoryview
     channels: Any
     cuts: memoryview
+    lengths: _Lists | None
+    sides: _Lists | None
+    targets: _Lists | None
+    untargeted: Sequence[bool]
 
     @classmethod
     def of(cls, batch: Any) -> _View:
-        ids, labels, weights, numbers, channels, cuts = batch.columns
-        weighted = weights.null_count < len(weights)
+        ids, labels, weights, numbers, channels, cuts, lengths, sides, targets = batch.columns
+        weighted, targeted = (each.null_count < len(each) for each in (weights, targets))
+        parted = lengths.null_count < len(lengths)
         return cls(
             _Lists.of(ids, "i"),
             _Lists.of(labels, "i"),
@@ -217,6 +239,10 @@ class _View(NamedTuple):
             memoryview(numbers.buffers()[1]).cast("q"),
             channels if channels.null_count < len(channels) else None,
             memoryview(cuts.buffers()[1]).cast("i"),
+            _Lists.of(lengths, "i") if parted else None,
+            _Lists.of(sides, "i") if parted else None,
+            _Lists.of(targets, "f") if targeted else None,
+            targets.is_null().to_pylist() if targeted else (),
         )
 
     def row(self, index: int) -> Encoded:
@@ -228,7 +254,17 @@ class _View(NamedTuple):
             row=self.numbers[index],
             channel=None if self.channels is None else self.channels[index].as_py(),
             cut=self.cuts[index],
+            parts=self._parts(index),
+            target=tuple(self.targets(index))
+            if self.targets is not None and not self.untargeted[index]
+            else None,
         )
+
+    def _parts(self, index: int) -> tuple[Part, ...]:
+        if self.lengths is None or self.sides is None:
+            return ()
+        pairs = zip(self.sides(index), self.lengths(index), strict=True)
+        return tuple(Part(SIDES[side], length) for side, length in pairs)
 
 
 def _lists(

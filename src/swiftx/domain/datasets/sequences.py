@@ -14,6 +14,7 @@ from swiftx.domain.chat.rows import (
     prompt_messages,
     rejected_conversation_of,
 )
+from swiftx.domain.datasets.targets import class_target, similarity_target
 from swiftx.errors import DataError
 
 
@@ -58,6 +59,36 @@ def purpose_of(*, rlhf_type: str | None, task_type: str) -> Purpose:
 def trains_tokens(purpose: Purpose) -> bool:
     """Return whether tokens are learned, so that rows have labels."""
     return purpose in _TRAINS_TOKENS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowUse:
+    """What rows are for, and what their labels mean.
+
+    Attributes:
+        num_labels, problem_type: Of `Purpose.CLASS`; None leaves labels unread.
+    """
+
+    purpose: Purpose = Purpose.ANSWER
+    num_labels: int | None = None
+    problem_type: str | None = None
+
+    def target(self, row: StandardRow) -> tuple[float, ...] | None:
+        """Return what a row as a whole is trained towards; None where its tokens or their order are.
+
+        Raises:
+            DataError: The label does not fit.
+        """
+        label = row.get("label")
+        if self.purpose is Purpose.DOCUMENTS:
+            return similarity_target(label)
+        if self.purpose is not Purpose.CLASS or self.num_labels is None:
+            return None
+        return class_target(label, num_labels=self.num_labels, problem_type=self.problem_type)
+
+
+ANSWERS = RowUse()
+"""Rows whose answers are learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from swiftx.domain.datasets.loading import Chunk, Dataset
 from swiftx.domain.datasets.pipeline import OpenedData
+from swiftx.domain.datasets.sequences import ANSWERS, RowUse
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.ports.rows import RowSource
 from swiftx.domain.templates.chat_template import ChatTemplate
@@ -20,7 +21,13 @@ _OWN_CODE = "swiftx."
 
 
 def data_key(
-    opened: OpenedData, plan: DataPlan, template: ChatTemplate, source: RowSource, *, code: str
+    opened: OpenedData,
+    plan: DataPlan,
+    template: ChatTemplate,
+    source: RowSource,
+    *,
+    code: str,
+    use: RowUse = ANSWERS,
 ) -> str | None:
     """Return the key; None when code takes part whose changes nobody would notice.
 
@@ -30,6 +37,7 @@ def data_key(
         template: What makes tokens of them.
         source: Reads the files.
         code: Stands for the version of the program and of its libraries.
+        use: What the rows are for.
 
     Raises:
         StorageError: A data file cannot be read.
@@ -43,6 +51,7 @@ def data_key(
         "plan": asdict(plan),
         "declarations": [source.digest(path) for path in plan.custom_dataset_info],
         "data": [_dataset(dataset, source) for dataset in datasets],
+        "use": asdict(use),
         "template": template_parts(template),
         "tokenizer": tokenizer,
     }

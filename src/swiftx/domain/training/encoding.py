@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, overload
 
-from swiftx.domain.chat.rows import StandardRow, conversation_of
+from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.pipeline import PreparedRows
 from swiftx.domain.datasets.report import describe
 from swiftx.domain.datasets.row_encoding import TOO_LONG, UNUSABLE, said
+from swiftx.domain.datasets.sequences import (
+    ANSWERS,
+    RowConversations,
+    RowUse,
+    conversations_of,
+    trains_tokens,
+)
 from swiftx.domain.datasets.statistics import Counts, RowStatistics, Survey
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.encoded import RowWriter
 from swiftx.domain.ports.workers import Workers
 from swiftx.domain.templates.chat_template import ChatTemplate, Outcome
 from swiftx.domain.templates.truncation import TooLong
+from swiftx.domain.training.row_parts import joined, sequences_of
 from swiftx.errors import DataError
 
 _AT_ONCE = 512
@@ -36,6 +45,7 @@ def encode_rows(
     rows: PreparedRows,
     template: ChatTemplate,
     *,
+    use: RowUse = ANSWERS,
     strict: bool = False,
     writer: RowWriter | None = None,
     workers: Workers | None = None,
@@ -45,6 +55,7 @@ def encode_rows(
     Args:
         rows: What the data sets hold.
         template: Turns conversations into token ids.
+        use: What the rows are for.
         strict: Raise at the first row that is left out.
         writer: Where encoded rows go; None keeps them in memory.
         workers: Share the work; None: this process does it.
@@ -56,7 +67,8 @@ def encode_rows(
     """
     kept: list[Encoded] = []
     counts = Counts()
-    for batch in _batches(rows, template, strict=strict, workers=workers):
+    encoder = RowEncoder(rows, template, use)
+    for batch in _batches(encoder, strict=strict, workers=workers):
         if batch.refused is not None:
             origin = rows.origin(batch.refused.number)
             raise DataError(batch.refused.detail, source=origin.source, row=origin.row)
@@ -66,7 +78,7 @@ def encode_rows(
         else:
             writer.add(batch.rows)
     report = counts.statistics()
-    _refuse_nothing(report, rows)
+    _refuse_nothing(report, encoder)
     return EncodedRows(kept if writer is None else writer.finish(), report)
 
 
@@ -85,13 +97,10 @@ class _Batch(NamedTuple):
     refused: _Refused | None = None
 
 
-def _batches(
-    rows: PreparedRows, template: ChatTemplate, *, strict: bool, workers: Workers | None
-) -> Iterator[_Batch]:
-    encode = partial(_batch, rows, template, strict)
-    spans = [
-        range(start, min(start + _AT_ONCE, len(rows))) for start in range(0, len(rows), _AT_ONCE)
-    ]
+def _batches(encoder: RowEncoder, *, strict: bool, workers: Workers | None) -> Iterator[_Batch]:
+    encode = partial(_batch, encoder, strict)
+    count = len(encoder.rows)
+    spans = [range(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE)]
     if workers is None:
         yield from map(encode, spans)
         return
@@ -100,21 +109,14 @@ def _batches(
     yield from workers.map(encode, spans[1:])
 
 
-def _batch(rows: PreparedRows, template: ChatTemplate, strict: bool, span: range) -> _Batch:
-    survey = Survey.of(template)
+def _batch(encoder: RowEncoder, strict: bool, span: range) -> _Batch:
+    survey = Survey.of(encoder.template)
     encoded: list[Encoded] = []
-    for index, row, outcome in _outcomes(rows, template, span):
-        origin = rows.origin(index)
+    for index, row, outcome in encoder.outcomes(span):
+        origin = encoder.rows.origin(index)
         if isinstance(outcome, Encoded):
-            numbered = Encoded(
-                input_ids=outcome.input_ids,
-                labels=outcome.labels,
-                loss_weights=outcome.loss_weights,
-                row=index,
-                cut=outcome.cut,
-            )
-            encoded.append(numbered)
-            survey.add(row, (numbered,), origin)
+            encoded.append(outcome)
+            survey.add(row, [part for _, part in sequences_of(outcome)], origin)
         elif strict:
             return _Batch(encoded, survey.counts, _Refused(index, said(outcome)))
         else:
@@ -123,21 +125,79 @@ def _batch(rows: PreparedRows, template: ChatTemplate, strict: bool, span: range
     return _Batch(encoded, survey.counts)
 
 
-def _outcomes(
-    rows: PreparedRows, template: ChatTemplate, span: range
-) -> Iterator[tuple[int, StandardRow, Outcome]]:
-    """Yield what becomes of each row; all of them go through the tokenizer at once."""
-    errors: dict[int, DataError] = {}
-    conversations = []
-    read = [rows[index] for index in span]
-    for index, row in zip(span, read, strict=True):
+class RowEncoder:
+    """Rows of data sets with what makes tokens of them.
+
+    Args:
+        rows: What the data sets hold.
+        template: Turns conversations into token ids.
+        use: What the rows are for.
+    """
+
+    def __init__(self, rows: PreparedRows, template: ChatTemplate, use: RowUse) -> None:
+        self.rows = rows
+        self.template = template
+        self.use = use
+
+    def outcomes(self, span: range) -> Iterator[tuple[int, StandardRow, Outcome]]:
+        """Yield what becomes of each row; all of them go through the tokenizer at once."""
+        rows = [self.rows[index] for index in span]
+        read = [self._read(row) for row in rows]
+        encoded = iter(
+            self.template.encode_arrays(
+                [
+                    conversation
+                    for each in read
+                    if not isinstance(each, DataError)
+                    for conversation in each.conversations.all
+                ]
+            )
+        )
+        for index, row, each in zip(span, rows, read, strict=True):
+            if isinstance(each, DataError):
+                yield index, row, each
+            else:
+                parts = list(islice(encoded, len(each.conversations.all)))
+                yield index, row, self._whole(index, row, each, parts)
+
+    def _read(self, row: StandardRow) -> _Read | DataError:
         try:
-            conversations.append(conversation_of(row))
+            return _Read(conversations_of(row, self.use.purpose), self.use.target(row))
         except DataError as error:
-            errors[index] = error
-    outcomes = iter(template.encode_arrays(conversations))
-    for index, row in zip(span, read, strict=True):
-        yield index, row, errors[index] if index in errors else next(outcomes)
+            return error
+
+    def _whole(
+        self, index: int, row: StandardRow, read: _Read, parts: Sequence[Outcome]
+    ) -> Outcome:
+        """Return the row; it can be used when all of its sequences can be."""
+        usable: list[Encoded] = []
+        for part in parts:
+            if not isinstance(part, Encoded):
+                return part
+            usable.append(part)
+        whole = usable[0]
+        if read.conversations.sides:
+            sides = ("main", *(side for side, _ in read.conversations.sides))
+            whole = joined(list(zip(sides, usable, strict=True)))
+        trained = trains_tokens(self.use.purpose)
+        channel = row.get("channel")
+        return Encoded(
+            input_ids=whole.input_ids,
+            labels=whole.labels if trained else (),
+            loss_weights=whole.loss_weights if trained else None,
+            row=index,
+            channel=None if channel is None else str(channel),
+            cut=whole.cut,
+            parts=whole.parts,
+            target=read.target,
+        )
+
+
+class _Read(NamedTuple):
+    """A row before it becomes tokens."""
+
+    conversations: RowConversations
+    target: tuple[float, ...] | None
 
 
 class LazyRows(Sequence[Encoded]):
@@ -148,12 +208,20 @@ class LazyRows(Sequence[Encoded]):
     Args:
         rows: What the data sets hold.
         template: Turns conversations into token ids.
+        use: What the rows are for.
         strict: Raise instead of replacing.
     """
 
-    def __init__(self, rows: PreparedRows, template: ChatTemplate, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        rows: PreparedRows,
+        template: ChatTemplate,
+        *,
+        use: RowUse = ANSWERS,
+        strict: bool = False,
+    ) -> None:
         self._rows = rows
-        self._template = template
+        self._encoder = RowEncoder(rows, template, use)
         self._strict = strict
 
     def __len__(self) -> int:
@@ -175,9 +243,9 @@ class LazyRows(Sequence[Encoded]):
         draws = random.Random(index)
         chosen = index
         for _ in range(1 if self._strict else _TRIES):
-            ((_, _, outcome),) = _outcomes(self._rows, self._template, range(chosen, chosen + 1))
+            ((_, _, outcome),) = self._encoder.outcomes(range(chosen, chosen + 1))
             if isinstance(outcome, Encoded):
-                return replace(outcome, row=chosen)
+                return outcome
             first = first or said(outcome)
             chosen = draws.randrange(len(self))
         origin = self._rows.origin(index)
@@ -188,8 +256,9 @@ class LazyRows(Sequence[Encoded]):
         )
 
 
-def _refuse_nothing(report: RowStatistics, rows: PreparedRows) -> None:
-    if report.kept and report.trained:
+def _refuse_nothing(report: RowStatistics, encoder: RowEncoder) -> None:
+    rows = encoder.rows
+    if report.kept and (report.trained or not trains_tokens(encoder.use.purpose)):
         return
     sources = ", ".join(dict.fromkeys(rows.origin(index).source for index in range(len(rows))))
     if report.kept:

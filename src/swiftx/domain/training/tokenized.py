@@ -11,6 +11,7 @@ from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.datasets.pipeline import OpenedData, PreparedRows, open_all, read_all
 from swiftx.domain.datasets.report import summary
+from swiftx.domain.datasets.sequences import ANSWERS, RowUse
 from swiftx.domain.datasets.statistics import RowStatistics
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.encoded import Encoded
@@ -100,7 +101,12 @@ class TokenizedData:
 
 
 def tokenize(
-    plan: DataPlan, template: ChatTemplate, ports: TokenPorts, *, cache: CachePlan | None
+    plan: DataPlan,
+    template: ChatTemplate,
+    ports: TokenPorts,
+    *,
+    cache: CachePlan | None,
+    use: RowUse = ANSWERS,
 ) -> TokenizedData:
     """Return the rows of a plan as tokens.
 
@@ -109,6 +115,7 @@ def tokenize(
         template: What makes tokens of them.
         ports: The world.
         cache: None makes them anew and keeps nothing.
+        use: What the rows are for.
 
     Raises:
         UsageError, NotFound, BackendError, StorageError, MissingDependency: As `pipeline.prepare`.
@@ -116,13 +123,13 @@ def tokenize(
     """
     started = ports.clock.now()
     opened = open_all(plan, ports.data)
-    path = None if cache is None else _entry(opened, plan, template, ports, cache)
+    path = None if cache is None else _entry(opened, plan, template, ports, cache, use)
     if path is None:
-        return _made(opened, plan, template, ports, ports.encoded.draft())
+        return _made(opened, plan, template, ports, ports.encoded.draft(), use)
     with ports.encoded.turn(path):
         found = _found(path, ports)
         if found is None:
-            return keep_tokens(plan, template, ports, path, opened=opened)
+            return keep_tokens(plan, template, ports, path, opened=opened, use=use)
     took = (ports.clock.now() - started).total_seconds()
     data = kept_tokens(found)
     ports.reporter.table("Data", data.table)
@@ -140,19 +147,21 @@ def keep_tokens(
     path: str,
     *,
     opened: OpenedData | None = None,
+    use: RowUse = ANSWERS,
 ) -> TokenizedData:
     """Make the tokens of a plan, and keep them in a folder; an older one of the name gives way.
 
     Args:
         path: The folder; it appears when it is whole.
         opened: The data sets of the plan, when they are open already.
+        use: What the rows are for.
 
     Raises:
         The same as `tokenize`.
     """
     started = ports.clock.now()
     draft = ports.encoded.draft(path, replaces=True)
-    data = _made(opened or open_all(plan, ports.data), plan, template, ports, draft)
+    data = _made(opened or open_all(plan, ports.data), plan, template, ports, draft, use)
     draft.add_lines(_HELD, data.held())
     took = (ports.clock.now() - started).total_seconds()
     draft.keep({**_note(data), "seconds": took, **made_with(template)})
@@ -177,9 +186,14 @@ def kept_tokens(folder: OpenedFolder) -> TokenizedData:
 
 
 def _entry(
-    opened: OpenedData, plan: DataPlan, template: ChatTemplate, ports: TokenPorts, cache: CachePlan
+    opened: OpenedData,
+    plan: DataPlan,
+    template: ChatTemplate,
+    ports: TokenPorts,
+    cache: CachePlan,
+    use: RowUse,
 ) -> str | None:
-    key = data_key(opened, plan, template, ports.data.rows, code=cache.code)
+    key = data_key(opened, plan, template, ports.data.rows, code=cache.code, use=use)
     if key is not None:
         return f"{cache.folder}/{key}"
     ports.reporter.say(
@@ -204,6 +218,7 @@ def _made(
     template: ChatTemplate,
     ports: TokenPorts,
     draft: FolderDraft,
+    use: RowUse,
 ) -> TokenizedData:
     data = read_all(opened, plan, ports.data)
     table = summary(data.report)
@@ -213,6 +228,7 @@ def _made(
         encoded = encode_rows(
             rows,
             template,
+            use=use,
             strict=plan.strict,
             writer=draft.writer(name),
             workers=ports.workers,
