@@ -1,0 +1,167 @@
+"""From arguments to what rows are for, and how a task other than predicting tokens is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, get_args
+
+from swiftx.domain.datasets.sequences import RowUse, purpose_of
+from swiftx.domain.datasets.targets import MULTI, REGRESSION
+from swiftx.domain.plans.pooling import PoolingTask
+from swiftx.domain.plans.tasks import TaskPlan, TaskVariables
+from swiftx.domain.ports.tokenizer import Tokenizer
+from swiftx.domain.training.extensions import LOSSES, METRICS
+from swiftx.errors import ArgError, UsageError
+
+_LOSSES: Mapping[str, tuple[str, ...]] = {
+    "seq_cls": ("cross_entropy", "binary_cross_entropy", "mse"),
+    "embedding": ("infonce", "cosine_similarity", "contrastive", "online_contrastive"),
+    "reranker": ("reranker", "listwise_reranker"),
+    "generative_reranker": ("generative_reranker", "listwise_generative_reranker"),
+}
+"""By task: its losses, the usual one first (of a classifier, the problem decides)."""
+
+_METRICS: Mapping[str, tuple[str, ...]] = {
+    "seq_cls": ("acc",),
+    "embedding": ("embedding", "infonce"),
+    "reranker": ("reranker",),
+    "generative_reranker": ("reranker",),
+}
+
+
+class TaskArguments(Protocol):
+    """The arguments that decide on a task."""
+
+    @property
+    def task_type(self) -> str: ...
+    @property
+    def num_labels(self) -> int | None: ...
+    @property
+    def problem_type(self) -> str | None: ...
+
+
+class TrainedTaskArguments(TaskArguments, Protocol):
+    """Those that decide on its training too."""
+
+    @property
+    def loss_type(self) -> str | None: ...
+    @property
+    def metric(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def padding_free(self) -> bool: ...
+    @property
+    def packing(self) -> bool: ...
+
+
+def row_use(args: TaskArguments) -> RowUse:
+    """Return what rows are for in `sft` and `pt`."""
+    return RowUse(
+        purpose=purpose_of(rlhf_type=None, task_type=args.task_type),
+        num_labels=args.num_labels,
+        problem_type=args.problem_type,
+    )
+
+
+def pooling_task(name: str) -> PoolingTask | None:
+    """Return the task as one that reads a vector off each sequence; None when tokens are predicted."""
+    return next((task for task in get_args(PoolingTask) if task == name), None)
+
+
+def task_plan(
+    args: TrainedTaskArguments, tokenizer: Tokenizer, variables: TaskVariables
+) -> TaskPlan | None:
+    """Return how the task is trained; None for `causal_lm`.
+
+    Raises:
+        UsageError: A loss or metric of another task, an answer that is no token, or rows laid end to end.
+    """
+    task = pooling_task(args.task_type)
+    if task is None:
+        return None
+    problems = [*_wrong_names(args, task), *_laid_end_to_end(args)]
+    answers: dict[str, int] = {}
+    if task == "generative_reranker":
+        for side, variable in _ANSWERS.items():
+            text = getattr(variables, side)
+            found = answer_token(text, tokenizer)
+            if found is None:
+                problems.append(
+                    ArgError(
+                        variable,
+                        f"{variable}: {text!r} is not one token of this model.",
+                        f"Set {variable} to a text that is.",
+                    )
+                )
+            else:
+                answers[side] = found
+    if problems:
+        raise UsageError(problems)
+    loss = args.loss_type or usual_loss(task, args.problem_type)
+    return TaskPlan(
+        task=task,
+        loss=loss,
+        metric=args.metric or _usual_metric(task, loss),
+        num_labels=args.num_labels,
+        problem_type=args.problem_type,
+        positive_token=answers.get("positive_token"),
+        negative_token=answers.get("negative_token"),
+        seed=args.seed,
+        variables=variables,
+    )
+
+
+_ANSWERS = {
+    "positive_token": "GENERATIVE_RERANKER_POSITIVE_TOKEN",
+    "negative_token": "GENERATIVE_RERANKER_NEGATIVE_TOKEN",
+}
+
+
+def answer_token(text: str, tokenizer: Tokenizer) -> int | None:
+    """Return the id of the token that a text is; None when it is several."""
+    known = tokenizer.token_id(text)
+    if known is not None:
+        return known
+    ids = tokenizer.encode(text)
+    return ids[0] if len(ids) == 1 else None
+
+
+def usual_loss(task: PoolingTask, problem_type: str | None) -> str:
+    """Return the loss that a task has when nobody names one."""
+    if task == "seq_cls":
+        return {REGRESSION: "mse", MULTI: "binary_cross_entropy"}.get(
+            problem_type or "", "cross_entropy"
+        )
+    return _LOSSES[task][0]
+
+
+def _usual_metric(task: PoolingTask, loss: str) -> str:
+    return "infonce" if loss == "infonce" else _METRICS[task][0]
+
+
+def _wrong_names(args: TrainedTaskArguments, task: PoolingTask) -> list[ArgError]:
+    """Return the built-in losses and metrics that belong to another task; plugins know what they do."""
+    losses = (usual_loss(task, args.problem_type),) if task == "seq_cls" else _LOSSES[task]
+    known = {"loss_type": (*losses, *LOSSES.names()), "metric": (*_METRICS[task], *METRICS.names())}
+    return [
+        ArgError(
+            name,
+            f"{name}={value!r} is not for --task_type {task}.",
+            f"There are {', '.join(names)}; plugins can add more.",
+        )
+        for name, names in known.items()
+        if (value := getattr(args, name)) is not None and value not in names
+    ]
+
+
+def _laid_end_to_end(args: TrainedTaskArguments) -> list[ArgError]:
+    return [
+        ArgError(
+            name,
+            f"{name} lays rows end to end, and --task_type {args.task_type} looks at each by itself.",
+            f"Leave --{name} out.",
+        )
+        for name in ("packing", "padding_free")
+        if getattr(args, name) and not (name == "padding_free" and args.packing)
+    ]
