@@ -7,7 +7,15 @@ import sys
 
 from bench.result import Measure
 
-BENCHES = ("startup", "first_step", "merge_memory", "packing", "sft_memory", "kill_loop")
+BENCHES = (
+    "startup",
+    "first_step",
+    "merge_memory",
+    "packing",
+    "data_path",
+    "sft_memory",
+    "kill_loop",
+)
 
 
 def main() -> int:

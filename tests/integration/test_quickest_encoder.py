@@ -24,6 +24,8 @@ CASED = (  # words in two cases, as in o200k
 )
 CONTROL = ("<|im_start|>", "<|im_end|>", "<|im|>")
 ALPHABET = "aabcdeEFtT's  \n\n\t\r0129.,;'\"=<|>im_()[]/\\é你🌍\x00\x1c\u00a0"
+# Letters, marks, digits, numbers, spaces and signs above ASCII, some of which `re` folds or reads otherwise.
+ABOVE = "éÄßñøŁłΩωжЯאعनŉǅʰ\u0301\u0308٣४Ⅷ½²①—–‘’“”…°€†→∑✓\u2009\u2028\u200b\u180e\u00ad\x85\u017f\u212aﬁ"
 WORDS = (
     "the",
     "Them",
@@ -67,7 +69,9 @@ def _texts(count: int = 400) -> list[str]:
     draws = random.Random(0)
     pool = (*ALPHABET, *WORDS)
     texts = ["".join(draws.choices(pool, k=draws.randrange(40))) for _ in range(count)]
-    return [*texts, *("".join(char for char in text if char.isascii()) for text in texts)]
+    ascii_only = ["".join(char for char in text if char.isascii()) for text in texts]
+    above = ["".join(draws.choices((*"abT's  \n1.", *ABOVE), k=draws.randrange(40))) for _ in texts]
+    return [*texts, *ascii_only, *above]
 
 
 def _exact(backend: Tokenizer, texts: Sequence[str]) -> list[array[int]]:
@@ -81,8 +85,16 @@ def _exact(backend: Tokenizer, texts: Sequence[str]) -> list[array[int]]:
         _trained(_split(QWEN), normalizer=normalizers.NFC()),
         _trained(_split(LLAMA3)),
         _trained(_split(CASED)),
+        _trained(
+            pre_tokenizers.Sequence(
+                [
+                    pre_tokenizers.Digits(individual_digits=True),
+                    pre_tokenizers.ByteLevel(add_prefix_space=False),
+                ]
+            )
+        ),
     ],
-    ids=["gpt2", "qwen", "llama3", "cased"],
+    ids=["gpt2", "qwen", "llama3", "cased", "digits"],
 )
 def test_words_from_memory_have_the_ids_of_whole_texts(backend: Tokenizer) -> None:
     encode = WordEncoder.of(backend)
@@ -91,6 +103,20 @@ def test_words_from_memory_have_the_ids_of_whole_texts(backend: Tokenizer) -> No
     assert encode is not None
     assert encode(texts) == _exact(backend, texts)
     assert encode(texts) == _exact(backend, texts)
+
+
+@pytest.mark.parametrize("pattern", [QWEN, CASED], ids=["qwen", "cased"])
+def test_texts_of_latin_and_greek_come_from_memory_too(pattern: str) -> None:
+    backend = _trained(_split(pattern), normalizer=normalizers.NFC())
+    words = WordEncoder.of(backend)
+    assert words is not None
+    text = "“Naïve” café — Ωμέγα… 25 °C"
+    words([text])
+
+    backend.model = models.BPE()  # nothing more is to be learnt from the library
+
+    assert words([text]) == words([text]) != [array("i")]
+    assert words(["e\u0301"]) == words(["你"]) == [array("i")]
 
 
 def test_added_tokens_that_take_the_space_beside_them_are_left_to_the_library() -> None:

@@ -2,29 +2,62 @@
 
 Such a tokenizer cuts a text into words with a regular expression and merges the bytes of each word on
 its own, so the ids of a word never depend on what stands around it. Here the words of a text come
-from Python's `re`, and only new ones go through the `tokenizers` library. Python and that library agree
-on the classes of ASCII characters only (which is tested below), so every other text is left to the library.
+from Python's `re`, and only new ones go through the `tokenizers` library. The two know other versions of
+Unicode, so only characters take part whose class never changed; texts with others, and texts of scripts
+without spaces, whose words hardly come twice, are left to the library.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # openai/gpt-2, encoder.py
-_ASCII_IS_UNCHANGED = {"NFC", "NFD", "NFKC", "NFKD"}
-_LETTERS = {"L": "a-zA-Z", "Lu": "A-Z", "Ll": "a-z", "N": "0-9", "Nd": "0-9"}
-_NOT_IN_ASCII = {"M", "Mn", "Mc", "Me", "Lt", "Lm", "Lo", "Nl", "No"}
-_SPACES = "\\t-\\r "
+_SINGLE_DIGITS = (  # the same between digits, which are taken out one by one first
+    r"\p{N}|'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+"
+)
+_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+_ASCII, _WIDE = 0x80, 0x2E80  # up to where the scripts without spaces begin
+_SPACES = "\t\n\v\f\r\x85"  # beside those of the classes Zs, Zl and Zp
+_FOLDED = "\u017f\u212a"  # the long s and the Kelvin sign are `s` and `k` where case is ignored
+_CLASSES = ("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No")
 _PROPERTY = re.compile(r"\\([pP])\{(\w+)\}|\\([sS])|\\.|\[\^?|\]", re.DOTALL)
 _WORDS_KEPT = 200_000
 _LONGEST_KEPT = 64
+
+
+class _Words(NamedTuple):
+    """What cuts texts into words, and of which texts.
+
+    Attributes:
+        ascii: For texts of ASCII alone.
+        wide: For other texts.
+        strange: Finds a character that `wide` is not for.
+        forms: What the tokenizer normalises texts to; only those are cut that are so already.
+    """
+
+    ascii: re.Pattern[str]
+    wide: re.Pattern[str]
+    strange: re.Pattern[str]
+    forms: tuple[Any, ...]
+
+    def of(self, text: str) -> re.Pattern[str] | None:
+        """Return the pattern for a text; None for one that is left to the library."""
+        if text.isascii():
+            return self.ascii
+        if self.strange.search(text) is not None:
+            return None
+        if not all(unicodedata.is_normalized(form, text) for form in self.forms):
+            return None
+        return self.wide
 
 
 class WordEncoder:
@@ -32,12 +65,12 @@ class WordEncoder:
 
     Args:
         backend: The tokenizer whose ids are wanted.
-        pattern: What cuts ASCII texts into words.
+        words: What cuts texts into words.
     """
 
-    def __init__(self, backend: Tokenizer, pattern: re.Pattern[str]) -> None:
+    def __init__(self, backend: Tokenizer, words: _Words) -> None:
         self._backend = backend
-        self._words_of = pattern.findall
+        self._words = words
         added = backend.get_added_tokens_decoder()
         contents = sorted((token.content for token in added.values()), key=len, reverse=True)
         self._parts_of = re.compile(f"({'|'.join(map(re.escape, contents)) or '(?!)'})").split
@@ -49,27 +82,30 @@ class WordEncoder:
     @classmethod
     def of(cls, backend: Tokenizer) -> WordEncoder | None:
         """Return the encoder; None for a tokenizer that works otherwise."""
-        pattern = _ascii_words(backend)
-        return None if pattern is None else cls(backend, pattern)
+        words = _words(backend)
+        return None if words is None else cls(backend, words)
 
     def __call__(self, texts: Sequence[str]) -> list[array[int]]:
         """Return the ids of each text."""
-        found = [self._encoded(text) if text.isascii() else None for text in texts]
+        found = list(map(self._encoded, texts))
         missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
         others = iter(self._backend.encode_batch_fast(missing, add_special_tokens=False))
         return [array("i", next(others).ids if ids is None else ids) for ids in found]
 
     def _encoded(self, text: str) -> bytes | None:
-        """Return the ids as bytes; None where an added token takes more than its own text."""
+        """Return the ids as bytes; None where the library is to encode the text."""
+        pattern = self._words.of(text)
+        if pattern is None:
+            return None
         pieces: list[str] = []
         for index, part in enumerate(self._parts_of(text)):
             if index % 2:
                 pieces.append(part)
             elif part:
-                pieces += self._words_of(part)
+                pieces += pattern.findall(part)
         try:
             return b"".join(map(self._ids.__getitem__, pieces))
-        except TypeError:  # None among them
+        except TypeError:  # None among them: an added token that takes more than its own text
             return None
 
 
@@ -93,23 +129,27 @@ def _without_splitting(backend: Tokenizer) -> Tokenizer:
     return merges
 
 
-def _ascii_words(backend: Tokenizer) -> re.Pattern[str] | None:
-    """Return the pattern of words, when the tokenizer is of this kind and the pattern cuts as it does."""
+def _words(backend: Tokenizer) -> _Words | None:
+    """Return what cuts as the tokenizer does; None when it is of another kind."""
     if type(backend.model).__name__ != "BPE" or backend.model.dropout:
         return None
-    if not _keeps_ascii(_state(backend.normalizer)):
-        return None
+    forms = _forms(_state(backend.normalizer))
     source = _word_pattern(_state(backend.pre_tokenizer))
-    if source is None:
+    if forms is None or source is None:
         return None
     try:
-        pattern = re.compile(_in_ascii(source))
+        ascii_, wide = (re.compile(_translated(source, _classes(end))) for end in (_ASCII, _WIDE))
     except (re.error, KeyError):
         return None
-    agrees = all(
-        pattern.findall(text) == _pieces(backend.pre_tokenizer, text) for text in _probes()
-    )
-    return pattern if agrees and not pattern.groups else None
+    probes = {ascii_: _probes(range(_ASCII), step=1), wide: _probes(_stable(_WIDE), step=8)}
+    for pattern, texts in probes.items():
+        cut = pattern.findall
+        if pattern.groups or any(
+            cut(each) != _pieces(backend.pre_tokenizer, each) for each in texts
+        ):
+            return None
+    known = "".join(map(re.escape, map(chr, _stable(_WIDE))))
+    return _Words(ascii_, wide, re.compile(f"[^{known}]"), forms)
 
 
 def _state(component: Any) -> Mapping[str, Any] | None:
@@ -117,12 +157,15 @@ def _state(component: Any) -> Mapping[str, Any] | None:
     return None if component is None else json.loads(component.__getstate__())
 
 
-def _keeps_ascii(normalizer: Mapping[str, Any] | None) -> bool:
+def _forms(normalizer: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """Return what texts are normalised to; None when something else is done to them."""
     if normalizer is None:
-        return True
-    if normalizer["type"] == "Sequence":
-        return all(map(_keeps_ascii, normalizer["normalizers"]))
-    return normalizer["type"] in _ASCII_IS_UNCHANGED
+        return ()
+    if normalizer["type"] != "Sequence":
+        return (normalizer["type"],) if normalizer["type"] in _FORMS else None
+    forms = [_forms(each) for each in normalizer["normalizers"]]
+    known = [form for form in forms if form is not None]
+    return tuple(form for each in known for form in each) if len(known) == len(forms) else None
 
 
 def _word_pattern(splitter: Mapping[str, Any] | None) -> str | None:
@@ -130,6 +173,14 @@ def _word_pattern(splitter: Mapping[str, Any] | None) -> str | None:
     match splitter:
         case {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}:
             return _GPT2
+        case {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Digits", "individual_digits": True},
+                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            ],
+        }:
+            return _SINGLE_DIGITS
         case {
             "type": "Sequence",
             "pretokenizers": [
@@ -146,8 +197,44 @@ def _word_pattern(splitter: Mapping[str, Any] | None) -> str | None:
     return None
 
 
-def _in_ascii(pattern: str) -> str:
-    r"""Return a pattern with classes of Unicode (`\p{L}`, `\s`) as ranges of ASCII.
+@cache
+def _stable(end: int) -> tuple[int, ...]:
+    """Return the code points below an end whose class has been the same since Unicode 3.2."""
+    old = unicodedata.ucd_3_2_0.category
+    return tuple(
+        point
+        for point in range(end)
+        if unicodedata.category(chr(point)) == old(chr(point)) not in ("Cn", "Co", "Cs")
+        and chr(point) not in _FOLDED
+    )
+
+
+@cache
+def _classes(end: int) -> Mapping[str, str]:
+    r"""Return the members of classes, as a regular expression has them between brackets; `s` for `\s`."""
+    members: dict[str, list[int]] = {name: [] for name in (*_CLASSES, "s")}
+    for point in _stable(end):
+        category = unicodedata.category(chr(point))
+        for name in (category, category[0]):
+            if name in members:
+                members[name].append(point)
+        if category[0] == "Z" or chr(point) in _SPACES:
+            members["s"].append(point)
+    return {name: _ranges(points) for name, points in members.items()}
+
+
+def _ranges(points: Iterable[int]) -> str:
+    spans: list[list[int]] = []
+    for point in points:
+        if spans and spans[-1][1] == point - 1:
+            spans[-1][1] = point
+        else:
+            spans.append([point, point])
+    return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in spans)
+
+
+def _translated(pattern: str, classes: Mapping[str, str]) -> str:
+    r"""Return a pattern with classes of Unicode (`\p{L}`, `\s`) as ranges of characters.
 
     Raises:
         KeyError: A class that is not known here.
@@ -166,25 +253,25 @@ def _in_ascii(pattern: str) -> str:
         kind, name, space = match.groups()
         if not kind and not space:
             return text
-        members = _SPACES if space else "" if name in _NOT_IN_ASCII else _LETTERS[name]
+        members = classes["s" if space else name]
         if (kind or space).isupper():
             if depth:
                 raise KeyError(text)  # "not a letter" inside a class has no short form
-            return f"[^{members}]" if members else r"[\x00-\x7f]"
+            return f"[^{members}]" if members else r"[\U00000000-\U0010ffff]"
         return members if depth else f"[{members}]" if members else "(?!)"
 
-    # A class that has nothing in ASCII leaves "[]" or "[^]" behind, which `re` refuses or reads otherwise.
+    # A class that has nothing here leaves "[]" or "[^]" behind, which `re` refuses or reads otherwise.
     translation = _PROPERTY.sub(translated, pattern)
     if "[]" in translation or "[^]" in translation:
         raise KeyError(pattern)
     return translation
 
 
-def _probes() -> list[str]:
-    """Texts with every character of ASCII beside letters, digits, spaces, line breaks and itself."""
+def _probes(points: Sequence[int], *, step: int) -> list[str]:
+    """Texts with characters beside letters, digits, spaces, line breaks and themselves."""
     return [
         f"ab{char}Cd 12{char}3 {char}{char} x\n{char}\n\n. {char}a  {char} 1{char}"
-        for char in map(chr, range(128))
+        for char in map(chr, points[::step])
     ] + ["  don't  I'LL\r\n\t(he'd) 1234567 x==y; HTTPServer camelCase...\n\n\n  end  ", "'s'"]
 
 
