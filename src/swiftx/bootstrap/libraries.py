@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from swiftx.bootstrap.machine import settings
 from swiftx.errors import MissingDependency
 
+_CHATTERERS = ("torchao", "bitsandbytes.backends.cpu.ops", "DeepSpeed", "torch.utils._pytree")
+"""Loggers of libraries that warn of parts for other devices as soon as somebody imports them."""
+
 
 @contextmanager
 def extra(extra: str) -> Iterator[None]:
@@ -35,6 +38,13 @@ def quiet_libraries() -> None:
     if settings().log_level == "DEBUG":
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "info")
+        return
+    for name in _CHATTERERS:
+        logging.getLogger(name).addFilter(_is_grave)  # their level they set themselves, on import
+
+
+def _is_grave(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def to_stderr(text: str) -> None:
