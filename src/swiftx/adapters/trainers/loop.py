@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,7 @@ from typing import Any, cast
 import torch
 from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
@@ -20,21 +19,21 @@ from transformers.trainer_utils import EvalLoopOutput
 from swiftx.adapters.models.lora_files import load_adapter
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
-from swiftx.adapters.trainers.collators import EncodedRows, PaddedBatch
-from swiftx.adapters.trainers.flat_batch import FlatBatch
+from swiftx.adapters.trainers.collators import EncodedRows
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
-from swiftx.adapters.trainers.losses import Hits, hits, row_numbers, targets, token_losses
 from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.meter import Meter
+from swiftx.adapters.trainers.objectives import Batch, Objective
 from swiftx.adapters.trainers.order import EpochBatches
+from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
-from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.adapters.trainers.token_objective import TokenObjective
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.training.batches import shard
 from swiftx.errors import BackendError
 
 _STATE_KEY = "swiftx"
-Batch = dict[str, Tensor]
 
 
 class Loop(Trainer):
@@ -59,14 +58,13 @@ class Loop(Trainer):
         writer: CheckpointWriter,
         log: RunLog,
     ) -> None:
+        objective = _objective(plan, model, arguments)
         if plan.padding_free:
             keep_documents_apart(model, compiled=arguments.torch_compile)
         super().__init__(
             model=model,
             args=arguments,
-            data_collator=FlatBatch()
-            if plan.padding_free
-            else PaddedBatch(plan.pad_token_id, plan.padding_side),
+            data_collator=objective.collate,
             train_dataset=EncodedRows(train),
             eval_dataset=EncodedRows(validation) if len(validation) else None,
         )
@@ -83,7 +81,7 @@ class Loop(Trainer):
             packs=plan.packs,
         )
         self._meter = Meter(arguments.device)
-        self._keeps_logits = plan.use_logits_to_keep is not False and _takes_logits_to_keep(model)
+        self._objective = objective
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -114,16 +112,16 @@ class Loop(Trainer):
 
     def _run_epoch(self, *, epoch: int, **rest: Any) -> None:
         self._order.epoch = epoch
+        if isinstance(self._objective, RowObjective):
+            self._objective.batches.epoch = epoch
         super()._run_epoch(epoch=epoch, **rest)
 
     # --- loss ----------------------------------------------------------------------------------
 
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
-        """Return the number of trained tokens of an optimiser step, at least 1."""
-        count = sum(
-            ((batch["labels"][:, 1:] != IGNORE).sum() for batch in batch_samples),
-            torch.zeros((), dtype=torch.long),
-        ).to(device)
+        """Return the number of trained tokens (or rows) of an optimiser step, at least 1."""
+        count = sum(map(self._objective.items, batch_samples), torch.zeros((), dtype=torch.long))
+        count = count.to(device)
         if self.args.average_tokens_across_devices and self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
         return count.clamp(min=1)
@@ -135,42 +133,12 @@ class Loop(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
-        losses_BK, seen = self._losses(
-            model, inputs, label_smoothing=self.args.label_smoothing_factor
-        )
-        self._meter.add(seen, _tokens(inputs))
-        total = (losses_BK.sum()) / (1 if num_items_in_batch is None else num_items_in_batch)
+        measured = self._objective.measure(model, inputs, training=True)
+        self._meter.add(measured, _tokens(inputs))
+        total = measured.loss / (1 if num_items_in_batch is None else num_items_in_batch)
         if self.args.average_tokens_across_devices:
             total = total * self.args.world_size  # the gradients of the processes are averaged
         return (total, {}) if return_outputs else total
-
-    def _losses(
-        self, model: nn.Module, inputs: Batch, *, label_smoothing: float = 0.0
-    ) -> tuple[Tensor, Hits]:
-        """Return the token losses, float, shape (B, K), and the right answers of a batch."""
-        batch: dict[str, Any] = {
-            name: value for name, value in inputs.items() if name not in ("labels", "loss_weights")
-        }
-        target = targets(inputs["labels"], inputs.get("loss_weights"))
-        rows_BK = None
-        if self._plan.padding_free:
-            batch["use_cache"] = False  # with a cache, the rows of a sequence would see each other
-            rows_BK = row_numbers(inputs["position_ids"])[:, target.positions_K]
-        if self._keeps_logits:
-            logits_BKV = model(**batch, logits_to_keep=target.positions_K).logits
-        else:
-            logits_BKV = model(**batch).logits[:, target.positions_K]
-        losses_BK = token_losses(
-            logits_BKV, target, label_smoothing=label_smoothing, dft=self._plan.enable_dft_loss
-        )
-        with torch.no_grad():
-            seen = hits(
-                logits_BKV.detach(),
-                target.labels_BK,
-                strategy=self._plan.acc_strategy,
-                rows_BK=rows_BK,
-            )
-        return losses_BK, seen
 
     def training_step(
         self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | None = None
@@ -195,24 +163,38 @@ class Loop(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Return the mean loss of a token and the accuracy over all processes."""
+        """Return the mean loss of a token (or row), the accuracy and the metrics over all processes."""
         self.model.eval()
         _optimiser_mode(self.optimizer, "eval")
         precise = torch.float32 if self.args.device.type == "mps" else torch.float64
         sums = torch.zeros(4, dtype=precise, device=self.args.device)
+        meter = Meter(self.args.device)
+        results: list[Any] = []
         for inputs in dataloader:
             inputs = self._prepare_inputs(inputs)
-            losses_BK, seen = self._losses(self.model, inputs)
-            labels = (inputs["labels"][:, 1:] != IGNORE).sum()
-            sums += torch.stack([losses_BK.sum().to(precise), labels, seen.right, seen.total])
-        loss, labels, right, total = self._summed(sums).tolist()
-        metrics = {
-            f"{metric_key_prefix}_loss": loss / max(labels, 1.0),
-            f"{metric_key_prefix}_{self._plan.acc_strategy}_acc": right / max(total, 1.0),
-        }
+            measured = self._objective.measure(self.model, inputs, training=False)
+            items, seen = self._objective.items(inputs), measured.hits
+            sums += torch.stack([measured.loss.to(precise), items, seen.right, seen.total])
+            meter.add(measured, _tokens(inputs))
+            results += measured.results
+        loss, items, right, total = self._summed(sums).tolist()
+        metrics = {"loss": loss / max(items, 1.0), **self._channel_losses(meter)}
+        if self._objective.accuracy is not None:
+            metrics[self._objective.accuracy] = right / max(total, 1.0)
+        metrics |= self._objective.scores(_from_all_processes(results))
         return EvalLoopOutput(
-            predictions=None, label_ids=None, metrics=metrics, num_samples=len(self.eval_dataset)
+            predictions=None,
+            label_ids=None,
+            metrics={f"{metric_key_prefix}_{name}": value for name, value in metrics.items()},
+            num_samples=len(self.eval_dataset),
         )
+
+    def _channel_losses(self, meter: Meter) -> dict[str, float]:
+        """Return the mean loss of a token by channel, over all processes: `loss_math` and so on."""
+        if not self._plan.enable_channel_loss:
+            return {}
+        sums = _summed_channels(_from_all_processes([meter.channels()]))
+        return {f"loss_{name}": loss / max(count, 1.0) for name, (loss, count) in sums.items()}
 
     # --- optimiser, log ------------------------------------------------------------------------
 
@@ -234,9 +216,11 @@ class Loop(Trainer):
         """Add accuracy, memory and speed to a line of training metrics, then log it."""
         if "loss" in logs:
             right, answers, tokens = self._summed(self._meter.totals()).tolist()
+            logs |= self._channel_losses(self._meter)
             self._meter.forget_answers()
+            if self._objective.accuracy is not None:
+                logs[self._objective.accuracy] = right / max(answers, 1)
             logs |= {
-                f"{self._plan.acc_strategy}_acc": right / max(answers, 1),
                 "memory(GiB)": round(peak_gib(), 2),
                 **self._log.speed(self.state.global_step, tokens),
             }
@@ -276,6 +260,7 @@ class Loop(Trainer):
             "loss_since_step": self._globalstep_last_logged,
             "right": totals[0],
             "answers": totals[1],
+            "channels": _summed_channels(_from_all_processes([self._meter.channels()])),
         }
 
     def recall_log(self) -> None:
@@ -324,9 +309,27 @@ def _tokens(inputs: Batch) -> Tensor:
     return torch.tensor(inputs["input_ids"].numel(), device=inputs["input_ids"].device)
 
 
-def _takes_logits_to_keep(model: nn.Module) -> bool:
-    inner = model.get_base_model() if isinstance(model, PeftModel) else model
-    return "logits_to_keep" in inspect.signature(inner.forward).parameters
+def _objective(plan: TrainPlan, model: nn.Module, arguments: TrainingArguments) -> Objective:
+    if plan.task is not None:
+        return RowObjective(plan, plan.task, model)
+    return TokenObjective(plan, model, label_smoothing=arguments.label_smoothing_factor)
+
+
+def _from_all_processes(mine: list[Any]) -> list[Any]:
+    """Return the entries of all processes, in the order of their ranks."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return mine
+    parts: list[list[Any]] = [[] for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(parts, mine)
+    return [entry for part in parts for entry in part]
+
+
+def _summed_channels(parts: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    names = sorted({name for part in parts for name in part})
+    return {
+        name: [sum(part.get(name, (0.0, 0.0))[place] for part in parts) for place in (0, 1)]
+        for name in names
+    }
 
 
 def _optimiser_mode(optimizer: Any, mode: str) -> None:

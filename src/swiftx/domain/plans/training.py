@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from swiftx.domain.plans.tasks import TaskPlan
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainPlan:
@@ -34,6 +36,11 @@ class TrainPlan:
         acc_strategy: `token` or `seq`: what the logged accuracy is a share of.
         use_logits_to_keep: Compute logits where labels are only; None does so where the model can.
         enable_dft_loss: Weigh each token's loss with its own probability (https://arxiv.org/abs/2508.05629).
+        task: How whole rows are learned; None where tokens are.
+        token_loss: Name of a plugin's loss of tokens; None for the cross entropy.
+        token_metric: Name of a plugin's metric of tokens.
+        enable_channel_loss: Log the loss of each channel of the rows.
+        router_aux_loss_coef: Weight of the loss that makes a mixture of experts use them evenly; 0: without.
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
@@ -57,6 +64,11 @@ class TrainPlan:
     acc_strategy: str = "token"
     use_logits_to_keep: bool | None = None
     enable_dft_loss: bool = False
+    task: TaskPlan | None = None
+    token_loss: str | None = None
+    token_metric: str | None = None
+    enable_channel_loss: bool = False
+    router_aux_loss_coef: float = 0.0
     lora_plus_ratio: float | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,166 @@
+"""Predicting tokens: the objective of `causal_lm`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from swiftx.adapters.trainers.collators import PaddedBatch
+from swiftx.adapters.trainers.flat_batch import FlatBatch
+from swiftx.adapters.trainers.losses import Targets, hits, row_numbers, targets, token_losses
+from swiftx.adapters.trainers.objectives import Batch, Measured
+from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.plans.extending import Predictions, TokenBatch
+from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.training.extensions import LOSSES, METRICS
+from swiftx.errors import BackendError
+
+NO_CHANNEL = "None"
+"""The channel of rows without one; the reference's name."""
+
+
+class TokenObjective:
+    """The weighted cross entropy of the trained tokens.
+
+    Args:
+        plan: The training plan.
+        model: What is trained, before it is wrapped.
+        label_smoothing: Share of the probability that is spread over all tokens, in training.
+    """
+
+    def __init__(self, plan: TrainPlan, model: nn.Module, *, label_smoothing: float = 0.0) -> None:
+        self.accuracy: str | None = f"{plan.acc_strategy}_acc"
+        self._plan = plan
+        self._label_smoothing = label_smoothing
+        self._loss = None if plan.token_loss is None else LOSSES.get(plan.token_loss).function
+        self._metric = None if plan.token_metric is None else METRICS.get(plan.token_metric)
+        accepted = _parameters(model)
+        self._keeps_logits = plan.use_logits_to_keep is not False and "logits_to_keep" in accepted
+        self._collate = (
+            FlatBatch() if plan.padding_free else PaddedBatch(plan.pad_token_id, plan.padding_side)
+        )
+
+    def collate(self, rows: Sequence[Encoded]) -> Batch:
+        batch: Batch = {**self._collate(rows)}
+        if self._plan.enable_channel_loss:
+            batch["channels"] = [row.channel or NO_CHANNEL for row in rows]
+        return batch
+
+    def items(self, batch: Batch) -> Tensor:
+        """Return the number of trained tokens."""
+        return (batch["labels"][:, 1:] != IGNORE).sum()
+
+    def measure(self, model: nn.Module, batch: Batch, *, training: bool) -> Measured:
+        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        target = targets(batch["labels"], batch.get("loss_weights"))
+        rows_BK = None
+        if self._plan.padding_free:
+            inputs["use_cache"] = False  # with a cache, the rows of a sequence would see each other
+            rows_BK = row_numbers(batch["position_ids"])[:, target.positions_K]
+        coefficient = self._plan.router_aux_loss_coef
+        if coefficient:
+            inputs["output_router_logits"] = True
+        if self._keeps_logits:
+            output = model(**inputs, logits_to_keep=target.positions_K)
+            logits_BKV = output.logits
+        else:
+            output = model(**inputs)
+            logits_BKV = output.logits[:, target.positions_K]
+        losses_BK = self._losses(logits_BKV, target, training=training)
+        loss = losses_BK.sum()
+        if coefficient and training:
+            loss = loss + coefficient * output.aux_loss * self.items(batch)
+        with torch.no_grad():
+            seen = hits(
+                logits_BKV.detach(),
+                target.labels_BK,
+                strategy=self._plan.acc_strategy,
+                rows_BK=rows_BK,
+            )
+            channels = _by_channel(losses_BK.detach(), target.labels_BK, rows_BK, batch)
+        results: Sequence[Any] = ()
+        if self._metric is not None and not training:
+            results = _answers(logits_BKV, target.labels_BK, rows_BK)
+        return Measured(loss=loss, hits=seen, channels=channels, results=results)
+
+    def scores(self, results: Sequence[Any]) -> Mapping[str, float]:
+        """Return the metric of a plugin over the answers, if one was asked for."""
+        if self._metric is None:
+            return {}
+        said, true = zip(*results, strict=True) if results else ((), ())
+        return self._metric.function(Predictions(predictions=said, labels=true))
+
+    def _losses(self, logits_BKV: Tensor, target: Targets, *, training: bool) -> Tensor:
+        if self._loss is None:
+            smoothing = self._label_smoothing if training else 0.0
+            return token_losses(
+                logits_BKV, target, label_smoothing=smoothing, dft=self._plan.enable_dft_loss
+            )
+        losses_BK: Tensor = self._loss(
+            TokenBatch(logits=logits_BKV, labels=target.labels_BK, weights=target.weights_BK)
+        )
+        if losses_BK.shape != target.labels_BK.shape:
+            raise BackendError(
+                f"the loss {self._plan.token_loss!r} returned a tensor of shape {tuple(losses_BK.shape)}; "
+                f"the loss of each label was expected, shape {tuple(target.labels_BK.shape)}",
+                hint="return 0 where the label is -100, and do not take the mean",
+            )
+        return losses_BK
+
+
+_INPUTS = ("input_ids", "attention_mask", "position_ids")
+
+
+def _parameters(model: nn.Module) -> Mapping[str, Any]:
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    return inspect.signature(inner.forward).parameters
+
+
+def _by_channel(
+    losses_BK: Tensor, labels_BK: Tensor, rows_BK: Tensor | None, batch: Batch
+) -> dict[str, Tensor]:
+    """Return the sum of losses and the number of labels of each channel: float, shape (2,)."""
+    if "channels" not in batch:
+        return {}
+    if rows_BK is None:
+        rows_BK = torch.arange(len(labels_BK), device=labels_BK.device)[:, None].expand_as(
+            labels_BK
+        )
+    count = len(batch["channels"])
+    labelled_BK = labels_BK != IGNORE
+    precise = torch.float32 if labels_BK.device.type == "mps" else torch.float64
+    sums = torch.stack(
+        [
+            torch.bincount(
+                rows_BK[labelled_BK], weights=values[labelled_BK].to(precise), minlength=count
+            )
+            for values in (losses_BK, labelled_BK)
+        ],
+        dim=1,
+    )
+    found: dict[str, Tensor] = {}
+    for channel, numbers in zip(batch["channels"], sums, strict=True):
+        found[channel] = found[channel] + numbers if channel in found else numbers
+    return found
+
+
+def _answers(
+    logits_BKV: Tensor, labels_BK: Tensor, rows_BK: Tensor | None
+) -> list[tuple[list[int], list[int]]]:
+    """Return the most likely tokens and the labels of each row."""
+    said_BK = logits_BKV.argmax(dim=-1)
+    if rows_BK is None:
+        rows_BK = torch.arange(len(labels_BK), device=labels_BK.device)[:, None].expand_as(
+            labels_BK
+        )
+    labelled_BK = labels_BK != IGNORE
+    rows = rows_BK[labelled_BK]
+    counts = torch.bincount(rows).tolist()
+    said = said_BK[labelled_BK].split(counts)
+    true = labels_BK[labelled_BK].split(counts)
+    return [(a.tolist(), b.tolist()) for a, b in zip(said, true, strict=True) if len(b)]
