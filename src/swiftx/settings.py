@@ -78,6 +78,30 @@ class Settings(BaseSettings):
         ),
         description="Megabytes of weights sent at once to a rollout server.",
     )
+    serve_queue: int = Field(
+        default=256,
+        ge=-1,
+        validation_alias="SWIFTX_SERVE_QUEUE",
+        description="Answers that may wait for the model in deploy; more get status 429. -1: no limit.",
+    )
+    serve_body_mb: int = Field(
+        default=16,
+        gt=0,
+        validation_alias="SWIFTX_SERVE_BODY_MB",
+        description="Megabytes of the largest request that deploy reads.",
+    )
+    serve_timeout_s: float = Field(
+        default=600.0,
+        gt=0,
+        validation_alias="SWIFTX_SERVE_TIMEOUT",
+        description="Seconds after which deploy gives an answer up.",
+    )
+    serve_drain_s: float = Field(
+        default=30.0,
+        gt=0,
+        validation_alias="SWIFTX_SERVE_DRAIN",
+        description="Seconds that answers under way have to end when deploy is told to stop.",
+    )
     nproc_per_node: str | None = Field(
         default=None,
         validation_alias="NPROC_PER_NODE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from itertools import pairwise
 
 import pytest
 
@@ -48,18 +48,23 @@ class TokenizerContract:
 
         assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
 
-    def test_arrays_hold_what_a_batch_holds(self, tokenizer: Tokenizer, control_token: str) -> None:
+    def test_flat_ids_are_those_of_the_batch(
+        self, tokenizer: Tokenizer, control_token: str
+    ) -> None:
         texts = [*TEXTS, "", control_token + "a" + control_token, *TEXTS]
 
-        arrays = tokenizer.encode_arrays(texts)
+        ids, ends = tokenizer.encode_flat(texts)
 
-        assert arrays == [array("i", tokenizer.encode(text)) for text in texts]
-        assert tokenizer.encode_arrays([]) == []
+        assert (ids.typecode, len(ends), ends[0], ends[-1]) == ("i", len(texts) + 1, 0, len(ids))
+        assert [list(ids[start:end]) for start, end in pairwise(ends)] == tokenizer.encode_batch(
+            texts
+        )
+        assert [list(each) for each in tokenizer.encode_flat([])] == [[], [0]]
 
     def test_the_fingerprint_does_not_change_with_use(self, tokenizer: Tokenizer) -> None:
         before = tokenizer.fingerprint
 
-        tokenizer.encode_arrays(TEXTS)
+        tokenizer.encode_flat(TEXTS)
 
         assert before
         assert tokenizer.fingerprint == before

@@ -49,7 +49,6 @@ def test_a_line_ends_with_its_code_and_says_why(
 @pytest.mark.parametrize(
     "argv",
     [
-        ["deploy", "--model", "org/model"],
         ["sample", "--model", "org/model", "--dataset", "a"],
         ["web-ui"],
     ],

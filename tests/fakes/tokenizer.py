@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from swiftx.domain.ports.tokenizer import Affixes, LocatedTokens
+from swiftx.domain.ports.tokenizer import Affixes, FlatTokens, LocatedTokens
 from swiftx.errors import DataError, NotFound
 
 CONTROL_TOKENS = (
@@ -120,8 +121,10 @@ class ByteTokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
 
-    def encode_arrays(self, texts: Sequence[str]) -> list[array[int]]:
-        return [array("i", self.encode(text)) for text in texts]
+    def encode_flat(self, texts: Sequence[str]) -> FlatTokens:
+        encoded = self.encode_batch(texts)
+        ids = array("i", itertools.chain.from_iterable(encoded))
+        return FlatTokens(ids, array("q", itertools.accumulate(map(len, encoded), initial=0)))
 
     def locate_batch(self, texts: Sequence[str]) -> list[LocatedTokens]:
         return [LocatedTokens(self.encode(text), list(self._spans(text))) for text in texts]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from swiftx.adapters.tokenizers.quickest import Encode, QuickestEncoder, Way
+from swiftx.adapters.tokenizers.quickest import Encode, QuickestEncoder, Way, end_to_end
 from swiftx.adapters.tokenizers.words import WordEncoder
+from swiftx.domain.ports.tokenizer import FlatTokens
 
 QWEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -74,8 +74,8 @@ def _texts(count: int = 400) -> list[str]:
     return [*texts, *ascii_only, *above]
 
 
-def _exact(backend: Tokenizer, texts: Sequence[str]) -> list[array[int]]:
-    return [array("i", backend.encode(text, add_special_tokens=False).ids) for text in texts]
+def _exact(backend: Tokenizer, texts: Sequence[str]) -> FlatTokens:
+    return end_to_end(backend.encode(text, add_special_tokens=False).ids for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_texts_of_latin_and_greek_come_from_memory_too(pattern: str) -> None:
 
     backend.model = models.BPE()  # nothing more is to be learnt from the library
 
-    assert words([text]) == words([text]) != [array("i")]
-    assert words(["e\u0301"]) == words(["你"]) == [array("i")]
+    assert words([text]) == words([text]) != end_to_end([[]])
+    assert words(["e\u0301"]) == words(["你"]) == end_to_end([[]])
 
 
 def test_added_tokens_that_take_the_space_beside_them_are_left_to_the_library() -> None:
@@ -157,10 +157,10 @@ def test_a_way_with_other_ids_is_refused_in_one_line_and_the_next_is_taken() -> 
     said: list[str] = []
     used: list[int] = []
 
-    def wrong(texts: Sequence[str]) -> list[array[int]]:
-        return [array("i", [1]) for _ in texts]
+    def wrong(texts: Sequence[str]) -> FlatTokens:
+        return end_to_end([1] for _ in texts)
 
-    def right(texts: Sequence[str]) -> list[array[int]]:
+    def right(texts: Sequence[str]) -> FlatTokens:
         used.append(len(texts))
         return _exact(backend, texts)
 
@@ -178,7 +178,7 @@ def test_the_library_itself_serves_when_nothing_else_does() -> None:
     backend = _trained(pre_tokenizers.ByteLevel(add_prefix_space=False))
     encoder = QuickestEncoder(backend, lambda _: None, ways=())
 
-    assert encoder([]) == []
+    assert encoder([]) == end_to_end([])
     assert encoder(_texts(20)) == _exact(backend, _texts(20))
 
 
@@ -188,7 +188,7 @@ def test_fastokens_gives_the_same_ids(pattern: str) -> None:
     from swiftx.adapters.tokenizers.fast_tokens import FastokensEncoder
 
     backend = _trained(_split(pattern))
-    encode: Callable[[Sequence[str]], list[array[int]]] | None = FastokensEncoder.of(backend)
+    encode: Encode | None = FastokensEncoder.of(backend)
 
     assert encode is not None
     assert encode(_texts()) == _exact(backend, _texts())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from swiftx.domain.usecases.preview import PreviewOutcome
 
 _LAUNCHED = frozenset({"pt", "sft", "rlhf", "infer"})
-_BUILT = frozenset({"pt", "sft", "infer", "preview", "export", "merge-lora"})
+_BUILT = frozenset({"pt", "sft", "infer", "preview", "export", "merge-lora", "deploy"})
 
 
 def run_facts(explain_device: str | None) -> Facts:
@@ -152,6 +152,8 @@ def run(
             return _infer(resolved, facts, reporter, terminal)
         case "export" | "merge-lora":
             return _export(resolved, facts, reporter)
+        case "deploy":
+            return _deploy(resolved, facts, reporter)
     raise AssertionError(f"`swiftx {command}` passed refuse_unbuilt()")
 
 
@@ -222,6 +224,17 @@ def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: 
             resolved.args, facts, reporter, terminal, answering=answering, merging=merging
         )
         infer(resolved.args, ports, known)
+    return 0
+
+
+def _deploy(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
+    from swiftx.bootstrap.ports import counted
+    from swiftx.bootstrap.serving import deploy_facts, deploy_ports
+    from swiftx.domain.usecases.deploy import deploy
+
+    with counted("Merging") as merging:
+        ports = deploy_ports(resolved.args, facts, reporter, merging=merging)
+        deploy(resolved.args, ports, deploy_facts(resolved, facts))
     return 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
 from collections.abc import Sequence
 from typing import Any
 
 import fastokens
 from tokenizers import Tokenizer
+
+from swiftx.domain.ports.tokenizer import FlatTokens
 
 
 class FastokensEncoder:
@@ -25,8 +26,7 @@ class FastokensEncoder:
         except ValueError:
             return None
 
-    def __call__(self, texts: Sequence[str]) -> list[array[int]]:
-        """Return the ids of each text."""
-        flat, ends = self._backend.encode_batch_flat(list(texts), add_special_tokens=False)
-        ids, bounds = array("i", flat), array("Q", ends)
-        return [ids[start:end] for start, end in itertools.pairwise(bounds)]
+    def __call__(self, texts: Sequence[str]) -> FlatTokens:
+        """Return the ids of the texts."""
+        ids, ends = self._backend.encode_batch_flat(list(texts), add_special_tokens=False)
+        return FlatTokens(array("i", ids), array("q", ends))

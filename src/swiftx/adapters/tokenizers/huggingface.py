@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from swiftx.adapters.tokenizers.quickest import QuickestEncoder
-from swiftx.domain.ports.tokenizer import Affixes, LocatedTokens
+from swiftx.adapters.tokenizers.quickest import QuickestEncoder, end_to_end
+from swiftx.domain.ports.tokenizer import Affixes, FlatTokens, LocatedTokens
 from swiftx.errors import BackendError, DataError, NotFound
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when transformers is imported
@@ -107,9 +106,9 @@ class HuggingFaceTokenizer:
         found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [list(encoding.ids) for encoding in found]
 
-    def encode_arrays(self, texts: Sequence[str]) -> list[array[int]]:
+    def encode_flat(self, texts: Sequence[str]) -> FlatTokens:
         if self._backend is None:
-            return [array("i", self.encode(text)) for text in texts]
+            return end_to_end(map(self.encode, texts))
         return self._quickest(list(texts))
 
     @cached_property

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
 from swiftx.adapters.tokenizers.words import WordEncoder
+from swiftx.domain.ports.tokenizer import FlatTokens
 
-Encode = Callable[[Sequence[str]], "list[array[int]]"]
+Encode = Callable[[Sequence[str]], FlatTokens]
 
 _COMPARED = 256
 _HARD = (
@@ -50,11 +51,11 @@ class QuickestEncoder:
         self._ways = _WAYS if ways is None else ways
         self._chosen: Encode | None = None
 
-    def __call__(self, texts: Sequence[str]) -> list[array[int]]:
-        """Return the ids of each text."""
+    def __call__(self, texts: Sequence[str]) -> FlatTokens:
+        """Return the ids of the texts."""
         if self._chosen is None and texts:
             self._chosen = self._choose(texts)
-        return [] if self._chosen is None else self._chosen(texts)
+        return end_to_end(()) if self._chosen is None else self._chosen(texts)
 
     def _choose(self, texts: Sequence[str]) -> Encode:
         step = max(len(texts) // _COMPARED, 1)
@@ -69,9 +70,21 @@ class QuickestEncoder:
                 self._say(f"{name} gives other token ids than tokenizers here, so it is not used.")
         return self._exact
 
-    def _exact(self, texts: Sequence[str]) -> list[array[int]]:
-        found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [array("i", encoding.ids) for encoding in found]
+    def _exact(self, texts: Sequence[str]) -> FlatTokens:
+        # Equal texts are encoded once: this is the slow way, and answers may be few.
+        different = dict.fromkeys(texts)
+        found = self._backend.encode_batch_fast(list(different), add_special_tokens=False)
+        ids_of = {text: each.ids for text, each in zip(different, found, strict=True)}
+        return end_to_end(ids_of[text] for text in texts)
+
+
+def end_to_end(texts: Iterable[Iterable[int]]) -> FlatTokens:
+    """Return the ids of texts one after the other."""
+    ids, ends = array("i"), array("q", [0])
+    for each in texts:
+        ids.extend(each)
+        ends.append(len(ids))
+    return FlatTokens(ids, ends)
 
 
 def _fastokens(backend: Tokenizer) -> Encode | None:

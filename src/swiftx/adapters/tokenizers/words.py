@@ -15,10 +15,13 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
+
+from swiftx.domain.ports.tokenizer import FlatTokens
 
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # openai/gpt-2, encoder.py
 _SINGLE_DIGITS = (  # the same between digits, which are taken out one by one first
@@ -30,6 +33,7 @@ _SPACES = "\t\n\v\f\r\x85"  # beside those of the classes Zs, Zl and Zp
 _FOLDED = "\u017f\u212a"  # the long s and the Kelvin sign are `s` and `k` where case is ignored
 _CLASSES = ("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No")
 _PROPERTY = re.compile(r"\\([pP])\{(\w+)\}|\\([sS])|\\.|\[\^?|\]", re.DOTALL)
+_ID_BYTES = array("i").itemsize
 _WORDS_KEPT = 200_000
 _LONGEST_KEPT = 64
 
@@ -85,12 +89,18 @@ class WordEncoder:
         words = _words(backend)
         return None if words is None else cls(backend, words)
 
-    def __call__(self, texts: Sequence[str]) -> list[array[int]]:
-        """Return the ids of each text."""
+    def __call__(self, texts: Sequence[str]) -> FlatTokens:
+        """Return the ids of the texts."""
         found = list(map(self._encoded, texts))
-        missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
-        others = iter(self._backend.encode_batch_fast(missing, add_special_tokens=False))
-        return [array("i", next(others).ids if ids is None else ids) for ids in found]
+        missing = [index for index, ids in enumerate(found) if ids is None]
+        if missing:
+            left = [texts[index] for index in missing]
+            others = self._backend.encode_batch_fast(left, add_special_tokens=False)
+            for index, each in zip(missing, others, strict=True):
+                found[index] = array("i", each.ids).tobytes()
+        whole = [ids for ids in found if ids is not None]
+        ends = accumulate((len(ids) // _ID_BYTES for ids in whole), initial=0)
+        return FlatTokens(array("i", b"".join(whole)), array("q", ends))
 
     def _encoded(self, text: str) -> bytes | None:
         """Return the ids as bytes; None where the library is to encode the text."""

@@ -25,6 +25,18 @@ class LocatedTokens(NamedTuple):
     spans: Sequence[tuple[int, int]]
 
 
+class FlatTokens(NamedTuple):
+    """Ids of N texts, end to end.
+
+    Attributes:
+        ids: C ints.
+        ends: shape (N + 1,); text i has the ids from `ends[i]` to before `ends[i + 1]`.
+    """
+
+    ids: array[int]
+    ends: array[int]
+
+
 class Tokenizer(Protocol):
     """A tokenizer of one model.
 
@@ -65,8 +77,8 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str) -> list[int]: ...
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]: ...
-    def encode_arrays(self, texts: Sequence[str]) -> list[array[int]]:
-        """The ids of `encode_batch` as arrays of C ints, in the fastest way there is."""
+    def encode_flat(self, texts: Sequence[str]) -> FlatTokens:
+        """The ids of `encode_batch` end to end, in the fastest way there is."""
         ...
 
     def locate_batch(self, texts: Sequence[str]) -> list[LocatedTokens]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import NamedTuple
 
 from swiftx.domain.agents import registry as agents
@@ -20,6 +20,7 @@ from swiftx.domain.ports.tokenizer import Affixes, Tokenizer
 from swiftx.domain.templates import registry
 from swiftx.domain.templates.control_tokens import Sanitizer
 from swiftx.domain.templates.encode import Run, cut_runs, encode_runs, runs, special_token_id
+from swiftx.domain.templates.forms import Forms, Turns
 from swiftx.domain.templates.own_template import OwnTemplate
 from swiftx.domain.templates.render import Mode, RenderOptions, render
 from swiftx.domain.templates.segments import Segment
@@ -124,6 +125,31 @@ class ChatTemplate:
             return [_in_arrays(self._cut(outcome)) for outcome in own]
         return self._encode(conversations, "train")
 
+    def encode_turns(
+        self, conversations: Sequence[Turns | None], rows: Sequence[int]
+    ) -> list[Encoded | TooLong | None]:
+        """Return what `encode_arrays` does of conversations that need no rendering, many times faster.
+
+        Args:
+            conversations: None for one that is more than texts.
+            rows: The conversations' numbers.
+
+        Returns:
+            One outcome a conversation; None for one that is left to `encode_arrays`.
+        """
+        if self._trained_own is not None or self._sanitizer is not None:
+            return [None] * len(conversations)
+        encoded = self._forms.encode(
+            conversations, self._tokenizer, turn_end=array("i", self._turn_end), rows=rows
+        )
+        limit = self.plan.max_length
+        if limit is None:
+            return list(encoded)
+        return [
+            each if each is None or len(each.input_ids) <= limit else self._shortened(each)
+            for each in encoded
+        ]
+
     def encode_prompt(self, conversation: Conversation) -> Encoded:
         """Return the prompt for the answer that comes next, without labels.
 
@@ -198,10 +224,15 @@ class ChatTemplate:
             affixes=self._tokenizer.affixes if self.spec.auto_add_bos else Affixes(),
         )
 
+    @cached_property
+    def _forms(self) -> Forms:
+        return Forms(self.spec, self._options("train"), self._special_id)
+
     def _cut(self, outcome: Encoded | DataError) -> Outcome:
-        if isinstance(outcome, DataError):
-            return outcome
-        return truncate(outcome, self.plan.max_length, self.plan.truncation_strategy)
+        return outcome if isinstance(outcome, DataError) else self._shortened(outcome)
+
+    def _shortened(self, encoded: Encoded) -> Encoded | TooLong:
+        return truncate(encoded, self.plan.max_length, self.plan.truncation_strategy)
 
     def _ids(self, pieces: Pieces) -> list[int]:
         ids: list[int] = []

@@ -84,7 +84,8 @@ def encode_runs(
     texts = dict.fromkeys(
         content for _, row in rows for content, _ in row if isinstance(content, str)
     )
-    ids_of = dict(zip(texts, tokenizer.encode_arrays(list(texts)), strict=True))
+    ids, ends = tokenizer.encode_flat(list(texts))
+    ids_of = {text: ids[ends[i] : ends[i + 1]] for i, text in enumerate(texts)}
     end = array("i", turn_end)
     encoded = []
     for index, row in rows:

@@ -15,6 +15,7 @@ from swiftx.domain.datasets.report import describe
 from swiftx.domain.datasets.row_encoding import TOO_LONG, UNUSABLE, said
 from swiftx.domain.datasets.sequences import (
     ANSWERS,
+    Purpose,
     RowConversations,
     RowUse,
     conversations_of,
@@ -25,6 +26,7 @@ from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.encoded import RowWriter
 from swiftx.domain.ports.workers import Workers
 from swiftx.domain.templates.chat_template import ChatTemplate, Outcome
+from swiftx.domain.templates.forms import plain_turns
 from swiftx.domain.templates.truncation import TooLong
 from swiftx.domain.training.row_parts import joined, sequences_of
 from swiftx.errors import DataError
@@ -142,6 +144,14 @@ class RowEncoder:
     def outcomes(self, span: range) -> Iterator[tuple[int, StandardRow, Outcome]]:
         """Yield what becomes of each row; all of them go through the tokenizer at once."""
         rows = [self.rows[index] for index in span]
+        plain = map(plain_turns, rows) if self.use.purpose is Purpose.ANSWER else [None] * len(rows)
+        quick = self.template.encode_turns(list(plain), span)
+        left = [index for index, outcome in zip(span, quick, strict=True) if outcome is None]
+        rendered = self._rendered(left, [rows[index - span.start] for index in left])
+        for index, row, outcome in zip(span, rows, quick, strict=True):
+            yield index, row, next(rendered) if outcome is None else outcome
+
+    def _rendered(self, indices: Sequence[int], rows: Sequence[StandardRow]) -> Iterator[Outcome]:
         read = [self._read(row) for row in rows]
         encoded = iter(
             self.template.encode_arrays(
@@ -153,12 +163,12 @@ class RowEncoder:
                 ]
             )
         )
-        for index, row, each in zip(span, rows, read, strict=True):
+        for index, row, each in zip(indices, rows, read, strict=True):
             if isinstance(each, DataError):
-                yield index, row, each
+                yield each
             else:
                 parts = list(islice(encoded, len(each.conversations.all)))
-                yield index, row, self._whole(index, row, each, parts)
+                yield self._whole(index, row, each, parts)
 
     def _read(self, row: StandardRow) -> _Read | DataError:
         try:

@@ -9,7 +9,6 @@ from swiftx.domain.args.groups.packing import PackingArgs
 from swiftx.domain.args.groups.quantization import QuantizationArgs
 from swiftx.domain.args.groups.template import TemplateArgs
 from swiftx.domain.args.spec import JsonObject, Load, arg, arg_group
-from swiftx.domain.plans.tuner_names import PEFT_METHODS
 
 
 @arg_group("Base")
@@ -93,9 +92,8 @@ class BaseArgs(SourceArgs, GenerationArgs, QuantizationArgs, PackingArgs):
             "fourierft",
             "reft",
             "bone",
-            *PEFT_METHODS,
+            "ia3",
         ),
-        open_choices=True,
         aliases=("tuner_type", "sft_type"),
         load=Load.FORCE,
         help="What is trained: a kind of adapter, or all weights with `full`.",

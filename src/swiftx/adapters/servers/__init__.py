@@ -1,0 +1,1 @@
+"""Servers: HTTP in, the domain's API out."""

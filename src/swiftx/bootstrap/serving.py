@@ -1,0 +1,60 @@
+"""The ports of `deploy`."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from swiftx.bootstrap.libraries import extra, quiet_libraries
+from swiftx.bootstrap.ports import merge_ports
+from swiftx.bootstrap.sources import model_of
+from swiftx.domain.args.resolved import Resolved
+from swiftx.domain.args.rule import Facts
+from swiftx.domain.ports.system import Reporter
+
+if TYPE_CHECKING:
+    from swiftx.domain.usecases.deploy import DeployFacts, DeployPorts
+    from swiftx.domain.usecases.merge_lora import Progress
+
+
+def deploy_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progress) -> DeployPorts:
+    from swiftx.domain.serving.api import Outside
+    from swiftx.domain.usecases.deploy import DeployPorts
+
+    quiet_libraries()
+    with extra("serve"):
+        from swiftx.adapters.servers.openai_http import OpenAiHttpServer
+    with extra("train"):
+        from swiftx.adapters.models.transformers import TransformersLoader
+        from swiftx.adapters.rows.sink import JsonlSink
+        from swiftx.bootstrap.engines import make_engine
+
+        return DeployPorts(
+            tokenizer=TransformersLoader().tokenizer,
+            engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
+            merge=merge_ports(facts, reporter, merging),
+            server=OpenAiHttpServer,
+            results=JsonlSink(),
+            outside=Outside(time.monotonic, time.time, lambda: uuid.uuid4().hex),
+            reporter=reporter,
+        )
+
+
+def deploy_facts(resolved: Resolved[Any], facts: Facts) -> DeployFacts:
+    from swiftx.domain.usecases.deploy import DeployFacts, ServiceLimits
+    from swiftx.settings import load_settings
+
+    settings = load_settings()
+    return DeployFacts(
+        model=model_of(facts),
+        device=facts.device,
+        origin=resolved.origin,
+        today=facts.now.date(),
+        limits=ServiceLimits(
+            queue=settings.serve_queue,
+            body_mb=settings.serve_body_mb,
+            answer_s=settings.serve_timeout_s,
+            drain_s=settings.serve_drain_s,
+        ),
+    )

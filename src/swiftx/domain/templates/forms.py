@@ -1,0 +1,256 @@
+"""Forms: what a template writes around the messages of a conversation, worked out once for all of one shape.
+
+Where nothing but their number and speakers decides what is written, a conversation of marks is rendered, and
+other texts take the places of the marks. The words of most templates do not depend on the messages; those
+of the others (thoughts, tools, texts that are rewritten) are rendered row by row.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from swiftx.domain.chat.messages import Conversation, Message
+from swiftx.domain.chat.pieces import SpecialToken
+from swiftx.domain.chat.rows import StandardRow
+from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.ports.tokenizer import FlatTokens, Tokenizer
+from swiftx.domain.templates.encode import runs
+from swiftx.domain.templates.render import RenderOptions, render
+from swiftx.domain.templates.spec import TemplateSpec
+from swiftx.errors import DataError
+
+_MARK = re.compile("\ufdd1([0-9]+)\ufdd2")  # noncharacters: no template writes them
+_SPEAKERS = frozenset({"system", "user", "assistant"})
+_KEPT = 1024
+_NOTHING_TRAINED = array("i", [IGNORE]) * 4096
+
+
+class Shape(NamedTuple):
+    """Who speaks, message by message, and the messages' own loss flags."""
+
+    roles: tuple[str, ...]
+    losses: tuple[float | None, ...]
+
+
+class Turns(NamedTuple):
+    """A conversation of nothing but texts."""
+
+    shape: Shape
+    contents: tuple[str, ...]
+
+
+def plain_turns(row: StandardRow) -> Turns | None:
+    """Return the conversation of a row that has nothing beside it; None for any other row."""
+    messages = row.get("messages")
+    if len(row) != 1 or not messages:
+        return None
+    roles = tuple([message["role"] for message in messages])
+    losses = tuple([message.get("loss") for message in messages])
+    return Turns(Shape(roles, losses), tuple([message["content"] for message in messages]))
+
+
+class _Run(NamedTuple):
+    """What is written of one weight: text, tokenised at a time, or ids.
+
+    Attributes:
+        text: With `%s` for each of the row's `contents[first:end]`; None for ids.
+    """
+
+    text: str | None
+    first: int
+    end: int
+    ids: tuple[int, ...]
+    trained: bool
+
+
+class _Form(NamedTuple):
+    """What is written around the messages of a row.
+
+    Attributes:
+        texts: Number of runs that are texts.
+    """
+
+    runs: tuple[_Run, ...]
+    texts: int
+
+
+class Forms:
+    """The forms of a template.
+
+    Args:
+        spec: The template.
+        options: How conversations are rendered for training.
+        special_id: Id of a special token.
+    """
+
+    def __init__(
+        self,
+        spec: TemplateSpec,
+        options: RenderOptions,
+        special_id: Callable[[SpecialToken], int],
+    ) -> None:
+        self._spec = spec
+        self._options = options
+        self._special_id = special_id
+        scale = options.loss_scale
+        reads = (
+            spec.rewrite,
+            spec.thinking,
+            spec.finish,
+            scale.keys,
+            scale.patterns,
+            scale.query_keys,
+        )
+        self._serves = not any(reads)
+        self._forms: dict[Shape, _Form | None] = {}
+
+    def encode(
+        self,
+        conversations: Sequence[Turns | None],
+        tokenizer: Tokenizer,
+        *,
+        turn_end: array[int],
+        rows: Sequence[int],
+    ) -> list[Encoded | None]:
+        """Return conversations as tokens; None for one that must be rendered.
+
+        Args:
+            conversations: None for one that is more than texts.
+            tokenizer: Turns all their texts into ids in one batch.
+            turn_end: Ids that end a turn.
+            rows: The conversations' numbers.
+        """
+        stop_texts = self._options.stop_texts
+        texts: list[str] = []
+        found: list[tuple[_Form, int] | None] = []
+        for turns in conversations:
+            form = None if turns is None else self._of(turns.shape)
+            # An empty message, or an answer that ends with its own end, leaves pieces out.
+            if (
+                form is None
+                or turns is None
+                or not all(contents := turns.contents)
+                or contents[-1].endswith(stop_texts)
+            ):
+                found.append(None)
+                continue
+            found.append((form, len(texts)))
+            texts += [
+                text % contents[first:end]
+                for text, first, end, _, _ in form.runs
+                if text is not None
+            ]
+        tokens = tokenizer.encode_flat(texts)
+        return [
+            None if each is None else _labelled(*each, tokens, turn_end=turn_end, row=row)
+            for each, row in zip(found, rows, strict=True)
+        ]
+
+    def _of(self, shape: Shape) -> _Form | None:
+        try:
+            return self._forms[shape]
+        except KeyError:
+            form = self._found(shape) if self._serves else None
+            if len(self._forms) < _KEPT:
+                self._forms[shape] = form
+            return form
+
+    def _found(self, shape: Shape) -> _Form | None:
+        if not _SPEAKERS.issuperset(shape.roles) or shape.roles[-2:] == ("assistant", "assistant"):
+            return None  # two texts of an answer may only together end as it does
+        marked = [f"\ufdd1{number}\ufdd2" for number in range(len(shape.roles))]
+        losses = [None if loss is None else bool(loss) for loss in shape.losses]
+        messages = map(Message, shape.roles, marked, losses)
+        conversation = Conversation(messages=tuple(messages))
+        try:
+            written = runs(render(conversation, self._spec, self._options), self._special_id)
+        except DataError:
+            return None
+        form = []
+        next_one = 0
+        for content, weight in written:
+            if weight not in (0.0, 1.0):
+                return None
+            if not isinstance(content, str):
+                form.append(_Run(None, 0, 0, content, weight > 0))
+                continue
+            text, *rest = _MARK.split(content)
+            numbers, between = list(map(int, rest[::2])), rest[1::2]
+            if numbers != list(range(next_one, next_one + len(numbers))):
+                return None  # a message that is left out, or written at another place
+            text = "%s".join(part.replace("%", "%%") for part in (text, *between))
+            form.append(_Run(text, next_one, next_one + len(numbers), (), weight > 0))
+            next_one += len(numbers)
+        if next_one < len(marked):
+            return None
+        return _Form(tuple(form), sum(run.text is not None for run in form))
+
+
+def _labelled(
+    form: _Form, first: int, tokens: FlatTokens, *, turn_end: array[int], row: int
+) -> Encoded | None:
+    """Return a row whose texts were tokenised; None when one of them has no token.
+
+    The labels are those of `encode.encode_runs`: the ids of trained runs, and of the end of a turn
+    between two of them.
+
+    Args:
+        form: Of the row.
+        first: Number of the row's first text among those of `tokens`.
+        tokens: Of many texts.
+        turn_end: Ids that end a turn.
+        row: Number of the row.
+    """
+    ids, ends = tokens
+    if form.texts == len(form.runs):
+        own = ids[ends[first] : ends[first + form.texts]]
+        lengths = _lengths(ends, first, form.texts)
+    else:
+        own, lengths = _with_ids(form, first, tokens)
+    labels = own[:]
+    gap, after_trained, start = None, False, 0
+    for (_, _, _, _, trained), length in zip(form.runs, lengths, strict=True):
+        if not length:
+            return None
+        end = start + length
+        if not trained:
+            labels[start:end] = _ignored(length)
+            if after_trained:
+                gap = start
+        elif gap is not None:
+            close = gap + len(turn_end)
+            if close <= start and own[gap:close] == turn_end:
+                labels[gap:close] = turn_end
+            gap = None
+        after_trained, start = trained, end
+    labels[0] = IGNORE
+    return Encoded(input_ids=own, labels=labels, row=row)
+
+
+def _lengths(ends: array[int], first: int, count: int) -> list[int]:
+    bounds = ends[first : first + count + 1]
+    return [end - start for start, end in pairwise(bounds)]
+
+
+def _with_ids(form: _Form, first: int, tokens: FlatTokens) -> tuple[array[int], list[int]]:
+    """Return the ids of a row whose form has ids of its own, and the length of each run."""
+    own, lengths = array("i"), []
+    for text, _, _, ids, _ in form.runs:
+        if text is None:
+            part = array("i", ids)
+        else:
+            part = tokens.ids[tokens.ends[first] : tokens.ends[first + 1]]
+            first += 1
+        own += part
+        lengths.append(len(part))
+    return own, lengths
+
+
+def _ignored(count: int) -> array[int]:
+    if count <= len(_NOTHING_TRAINED):
+        return _NOTHING_TRAINED[:count]
+    return array("i", [IGNORE]) * count
