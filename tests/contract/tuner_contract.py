@@ -46,3 +46,8 @@ class TunerContract:
         self, tuner: Tuner, model: ModelHandle, adapter: str
     ) -> None:
         assert tuner.load(model, [adapter], trainable=True) is not model
+
+    def test_a_model_without_adapters_is_folded_already(
+        self, tuner: Tuner, model: ModelHandle
+    ) -> None:
+        assert tuner.fold(model) is model

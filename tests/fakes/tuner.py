@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.tuning import TunerPlan
 from swiftx.errors import NotFound
@@ -19,10 +20,14 @@ class TableTuner:
     def __init__(self, adapters: Collection[str] = ()) -> None:
         self._adapters = frozenset(adapters)
         self.attached: list[TunerPlan] = []
+        self.samples: tuple[Encoded, ...] = ()
         self.loaded: list[tuple[tuple[str, ...], bool]] = []
 
-    def attach(self, model: ModelHandle, plan: TunerPlan) -> ModelHandle:
+    def attach(
+        self, model: ModelHandle, plan: TunerPlan, samples: Sequence[Encoded] = ()
+    ) -> ModelHandle:
         self.attached.append(plan)
+        self.samples = tuple(samples)
         return ModelHandle({})
 
     def load(
@@ -33,3 +38,6 @@ class TableTuner:
                 raise NotFound(f"{folder!r} holds no adapter")
         self.loaded.append((tuple(adapters), trainable))
         return ModelHandle({}) if adapters else model
+
+    def fold(self, model: ModelHandle) -> ModelHandle:
+        return model

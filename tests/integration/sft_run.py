@@ -20,6 +20,7 @@ from swiftx.adapters.system.clock import SystemClock
 from swiftx.adapters.system.forked_workers import ForkedWorkers
 from swiftx.adapters.system.local_storage import LocalStorage
 from swiftx.adapters.trainers.transformers import TransformersTrainer
+from swiftx.adapters.tuners.choosing import ChoosingTuner
 from swiftx.adapters.tuners.full import FullTuner
 from swiftx.adapters.tuners.peft import PeftTuner
 from swiftx.domain.args.archive import dump
@@ -35,6 +36,7 @@ from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.tokenized import TokenPorts
 from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
 
+TUNER = ChoosingTuner(peft=PeftTuner(), full=FullTuner(), own={}, plans={})
 ENCODED = os.path.join(tempfile.gettempdir(), "swiftx-tests-encoded")
 CPU = DeviceFacts(kind="cpu", count=1, bf16=False, cpu_count=2)
 
@@ -72,7 +74,7 @@ def sft(
             ),
             storage=storage,
             loader=TransformersLoader(),
-            tuner=FullTuner() if resolved.args.train_type == "full" else PeftTuner(),
+            tuner=TUNER,
             trainer=TransformersTrainer(),
             observer=observer or RecordingObserver(),
             reporter=reporter,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.sources import fetch_weights
+from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import NotBuiltYet
@@ -40,10 +41,9 @@ def _transformers(model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
     with extra("train"):
         from swiftx.adapters.engines.transformers import TransformersEngine
         from swiftx.adapters.models.transformers import TransformersLoader
-        from swiftx.adapters.tuners.peft import PeftTuner
 
         if model.named_adapters:
             raise NotBuiltYet("Adapters by name with --infer_backend pt are not built yet.")
         loaded = TransformersLoader().load(model.loading)
-        tuned = PeftTuner().load(loaded.model, model.adapters)
+        tuned = make_tuner().load(loaded.model, model.adapters)
         return TransformersEngine(tuned, tokenizer, max_model_len=model.max_model_len)

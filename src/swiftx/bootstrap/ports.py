@@ -10,6 +10,7 @@ from swiftx import __version__
 from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.machine import random_response
 from swiftx.bootstrap.sources import data_ports, encoded_folder, fetch_weights, model_of
+from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.args.resolved import Resolved
 from swiftx.domain.args.rule import Facts
 from swiftx.domain.launching.plan import rank
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from swiftx.adapters.reporters.counting import CountReport
     from swiftx.domain.ports.terminal import Terminal
     from swiftx.domain.ports.trainer import StepObserver
-    from swiftx.domain.ports.tuner import Tuner
     from swiftx.domain.training.tokenized import CachePlan, TokenPorts
     from swiftx.domain.usecases.infer import InferPorts
     from swiftx.domain.usecases.merge_lora import MergePorts, Progress
@@ -41,7 +41,7 @@ def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
             loader=FetchingLoader(
                 TransformersLoader(say=reporter.say), lambda: fetch_weights(args)
             ),
-            tuner=_tuner(args.train_type),
+            tuner=make_tuner(),
             trainer=TransformersTrainer(),
             observer=_observer(),
             reporter=reporter,
@@ -96,16 +96,6 @@ def _observer() -> StepObserver:
     return ProgressReport(sys.stderr) if rank(os.environ) == 0 else SilentObserver()
 
 
-def _tuner(train_type: str) -> Tuner:
-    if train_type == "full":
-        from swiftx.adapters.tuners.full import FullTuner
-
-        return FullTuner()
-    from swiftx.adapters.tuners.peft import PeftTuner
-
-    return PeftTuner()
-
-
 def infer_ports(
     args: Any,
     facts: Facts,
@@ -142,10 +132,12 @@ def merge_ports(facts: Facts, reporter: Reporter, progress: Progress) -> MergePo
 
     with extra("train"):
         from swiftx.adapters.exporters.merge import StreamingMerger
+        from swiftx.adapters.exporters.whole_model import WholeModelWriter
+        from swiftx.adapters.models.transformers import TransformersLoader
         from swiftx.adapters.system.clock import SystemClock
 
         return MergePorts(
-            merger=StreamingMerger(),
+            merger=StreamingMerger(WholeModelWriter(TransformersLoader(), make_tuner())),
             storage=facts.storage,
             clock=SystemClock(),
             reporter=reporter,

@@ -31,14 +31,14 @@ def test_every_argument_has_one_place(command: type) -> None:
 
 
 def test_everything_unbuilt_is_refused_at_once() -> None:
-    args = SftArgs(streaming=True, deepspeed="zero3", init_weights="eva", model="m")
+    args = SftArgs(streaming=True, deepspeed="zero3", use_flash_ckpt=True, model="m")
 
     with pytest.raises(NotBuiltYet) as caught:
         refuse_unbuilt(
-            args, dict.fromkeys(("streaming", "deepspeed", "init_weights", "model"), "cli")
+            args, dict.fromkeys(("streaming", "deepspeed", "use_flash_ckpt", "model"), "cli")
         )
 
-    for words in ("--streaming true", "--deepspeed zero3", "--init_weights eva"):
+    for words in ("--streaming true", "--deepspeed zero3", "--use_flash_ckpt true"):
         assert words in caught.value.message
     assert "--model" not in caught.value.message
 

@@ -30,6 +30,7 @@ from swiftx.adapters.exporters.tensor_files import (
     element_slices,
     open_weights,
 )
+from swiftx.adapters.exporters.whole_model import WholeModelWriter, needs_whole_model
 from swiftx.domain.exporting.sharding import Shard, TensorSize, plan_shards, shard_index
 from swiftx.domain.plans.exporting import MergePlan
 from swiftx.errors import BackendError, NotFound, StorageError
@@ -39,7 +40,14 @@ _BLOCK_ELEMENTS = 2**19
 
 
 class StreamingMerger:
-    """Merges over safetensors files; no model is ever built."""
+    """Merges over safetensors files; no model is ever built for LoRA.
+
+    Args:
+        whole: Writes what is merged of other adapters; None refuses them.
+    """
+
+    def __init__(self, whole: WholeModelWriter | None = None) -> None:
+        self._whole = whole
 
     def merge(self, plan: MergePlan, *, progress: Callable[[int, int], None]) -> None:
         output = Path(plan.output_dir)
@@ -67,6 +75,11 @@ class StreamingMerger:
     def _write(self, plan: MergePlan, staging: Path, progress: Callable[[int, int], None]) -> None:
         base_folder = _base_folder(plan.base)
         adapter_folders = [Path(adapter) for adapter in plan.adapters]
+        if self._whole is not None and any(map(needs_whole_model, adapter_folders)):
+            progress(0, 1)
+            self._whole.write(plan, staging)
+            progress(1, 1)
+            return
         with ExitStack() as stack, torch.inference_mode(), _one_thread():
             adapters = [LoraAdapter(folder) for folder in adapter_folders]
             base = open_weights(base_folder, stem="model", pickled_stem="pytorch_model")

@@ -1,8 +1,8 @@
 """The files of a PEFT adapter: what the tuner reads and the trainer writes.
 
-Some initialisations (PiSSA, OLoRA) also change the base weights. Their adapters are saved as plain LoRA of
-twice the rank that fits the unchanged base, `A B - A0 B0`, so that inference and merging need not know; the
-trained matrices themselves lie beside them for resuming.
+Some initialisations (PiSSA, OLoRA, LoRA-GA, CorDA) also change the base weights. Their adapters are saved as
+plain LoRA of twice the rank that fits the unchanged base, `A B - A0 B0`, so that inference and merging need
+not know; the trained matrices themselves lie beside them for resuming.
 Source: the conversion is that of the PiSSA paper, https://arxiv.org/abs/2404.02948, appendix C.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.utils import transpose
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -58,11 +59,16 @@ def remember_initial(model: PeftModel) -> None:
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors; no model card, no network.
 
+    AdaLoRA is saved at its full rank, in which the ranks that were taken away are zeros: that is exact, also
+    for resuming, and PEFT's own shortened form is not needed to load it.
+
     Raises:
         OSError, SafetensorError: The files cannot be written.
     """
     config = copy.deepcopy(model.peft_config[model.active_adapter])
     config.inference_mode = True
+    if hasattr(config, "rank_pattern") and hasattr(config, "target_r"):
+        config.rank_pattern = None
     state = _state(model)
     initial: Mapping[str, Tensor] | None = getattr(model, _INITIAL, None)
     if initial is not None:
@@ -80,7 +86,8 @@ def load_adapter(model: PeftModel, folder: Path) -> None:
         BackendError: The adapter has other modules or other shapes.
     """
     path = folder / TRAINED
-    if getattr(model, _INITIAL, None) is None or not path.is_file():
+    rebased = getattr(model, _INITIAL, None) is not None and path.is_file()
+    if not rebased:
         path = folder / WEIGHTS
     if not path.is_file():
         raise NotFound(f"{str(folder)!r} has no {WEIGHTS}", hint="name a checkpoint folder")
@@ -95,11 +102,45 @@ def load_adapter(model: PeftModel, folder: Path) -> None:
             hint="resume with the same --target_modules, --lora_rank and --modules_to_save",
         )
     set_peft_model_state_dict(model, state, adapter_name=model.active_adapter)
+    if rebased:
+        _rebase(model, load_file(folder / WEIGHTS))
+
+
+def _rebase(model: PeftModel, plain: Mapping[str, Tensor]) -> None:
+    """Give the base weights the change that the initialisation of the saved run made, not this one's.
+
+    The two differ where the rows that it looked at do, or the machine that took the singular vectors.
+    """
+    adapter = model.active_adapter
+    initial = dict(getattr(model, _INITIAL))
+    for name, module in model.named_modules():
+        keys = f"{name}.lora_A.weight", f"{name}.lora_B.weight"
+        if keys[0] not in initial or not hasattr(module, "scaling"):
+            continue
+        now_A, now_B = (initial[key] for key in keys)
+        rank = now_A.shape[0]
+        saved_A, saved_B = plain[keys[0]][rank:], -plain[keys[1]][:, rank:]
+        if torch.equal(now_A, saved_A) and torch.equal(now_B, saved_B):
+            continue
+        change = module.scaling[adapter] * (now_B @ now_A - saved_B @ saved_A)
+        weight = module.get_base_layer().weight
+        weight.data += transpose(change, module.fan_in_fan_out).to(weight)
+        initial[keys[0]], initial[keys[1]] = saved_A, saved_B
+    setattr(model, _INITIAL, initial)
 
 
 def _state(model: PeftModel) -> dict[str, Tensor]:
     """Return the adapter's tensors, contiguous and each with memory of its own, as safetensors wants."""
-    state = get_peft_model_state_dict(model, adapter_name=model.active_adapter)
+    config = model.peft_config[model.active_adapter]
+    pattern = getattr(config, "rank_pattern", None)
+    shortened = pattern is not None and hasattr(config, "target_r")
+    if shortened:
+        config.rank_pattern = None
+    try:
+        state = get_peft_model_state_dict(model, adapter_name=model.active_adapter)
+    finally:
+        if shortened:
+            config.rank_pattern = pattern
     seen: set[int] = set()
     own: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -125,7 +166,11 @@ def _as_plain_lora(state: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -
 
 def _doubled(config: Any) -> Any:
     """Return the configuration of the plain adapter: twice the rank, the same scaling."""
+    factor = 2**0.5 if config.use_rslora else 2
     config.init_lora_weights = True
-    config.lora_alpha *= 2**0.5 if config.use_rslora else 2
+    config.lora_ga_config = config.corda_config = None
+    config.lora_alpha *= factor
     config.r *= 2
+    config.alpha_pattern = {name: value * factor for name, value in config.alpha_pattern.items()}
+    config.rank_pattern = {name: 2 * value for name, value in config.rank_pattern.items()}
     return config

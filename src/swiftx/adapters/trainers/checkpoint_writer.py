@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import nn
 from transformers import TrainerState, TrainingArguments
 from transformers.utils import logging
 
-from swiftx.adapters.models.lora_files import save_adapter
+from swiftx.adapters.models.adapter_files import has_adapter, save_adapter
 from swiftx.adapters.tokenizers.huggingface import HuggingFaceTokenizer
 from swiftx.adapters.trainers.checkpoints import CheckpointFolder, translated, write_json
 from swiftx.domain.plans.training import TrainPlan
@@ -80,7 +79,7 @@ class CheckpointWriter:
     ) -> None:
         """Write weights, arguments and state into the folder."""
         folder = Path(staging)
-        if isinstance(model, PeftModel):
+        if has_adapter(model):
             save_adapter(model, folder)
         else:
             with _without_bar():

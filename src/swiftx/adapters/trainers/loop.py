@@ -13,10 +13,11 @@ from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from swiftx.adapters.models.lora_files import load_adapter
+from swiftx.adapters.models.adapter_files import has_adapter, load_adapter
+from swiftx.adapters.trainers.adalora import rank_schedule
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import EncodedRows
@@ -82,6 +83,12 @@ class Loop(Trainer):
         )
         self._meter = Meter(arguments.device)
         self._objective = objective
+        self._ranks = rank_schedule(model)
+
+    @property
+    def schedules(self) -> list[TrainerCallback]:
+        """Return what steps the tuner along with the optimiser."""
+        return [schedule for schedule in (self._ranks,) if schedule is not None]
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -138,6 +145,8 @@ class Loop(Trainer):
         total = measured.loss / (1 if num_items_in_batch is None else num_items_in_batch)
         if self.args.average_tokens_across_devices:
             total = total * self.args.world_size  # the gradients of the processes are averaged
+        if self._ranks is not None:
+            total = total + self._ranks.penalty() / self.current_gradient_accumulation_steps
         return (total, {}) if return_outputs else total
 
     def training_step(
@@ -247,6 +256,8 @@ class Loop(Trainer):
                 self._save_optimizer_and_scheduler(staging)
                 self._save_scaler(staging)
                 self._save_rng_state(staging)
+                if self._ranks is not None and self.args.should_save:
+                    self._ranks.save(Path(staging))
             if self.args.should_save:
                 self._writer.write(self.model, self.args, self.state, staging)
 
@@ -280,6 +291,8 @@ class Loop(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if not self._plan.resume_only_model:
             _load_weights(self.model, Path(resume_from_checkpoint))
+            if self._ranks is not None:
+                self._ranks.load(Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         _load_weights(self.model, Path(self.state.best_model_checkpoint))
@@ -295,7 +308,7 @@ class Loop(Trainer):
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
     """Put saved weights into a model of the same shape."""
-    if isinstance(model, PeftModel):
+    if has_adapter(model):
         load_adapter(model, folder)
         return
     saved = type(model).from_pretrained(str(folder), dtype=model.dtype, local_files_only=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftModel
 from torch import nn
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
+from swiftx.adapters.models.adapter_files import has_adapter
 from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -66,7 +66,8 @@ class TransformersTrainer:
                 log=log,
             )
             flow = StopFlow(plan, lambda: _anyone(loop, stop.pending))
-            for callback in (*_callbacks(plan, arguments, observer, log), flow, _Recall(loop)):
+            others = (*loop.schedules, flow, _Recall(loop))
+            for callback in (*_callbacks(plan, arguments, observer, log), *others):
                 loop.add_callback(callback)
             loop.remove_callback(PrinterCallback)
             if leads:
@@ -103,7 +104,7 @@ def _check_room(loop: Loop, plan: TrainPlan) -> None:
     """Refuse to begin where not even one checkpoint fits; hours later would be too late to find out."""
     if loop.args.save_strategy == "no":
         return
-    whole = not isinstance(loop.model, PeftModel)
+    whole = not has_adapter(loop.model)
     moments = (
         0 if loop.args.save_only_model else 2
     )  # Adam keeps two numbers for each that is trained

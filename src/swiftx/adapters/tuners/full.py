@@ -7,6 +7,7 @@ from typing import cast
 
 from torch import nn
 
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.tuning import FullPlan, TunerPlan
 from swiftx.domain.tuning.freezing import trainable_names
@@ -16,7 +17,12 @@ from swiftx.errors import ArgError, UsageError
 class FullTuner:
     """Switches the model's own parameters on and off."""
 
-    def attach(self, model: ModelHandle, plan: TunerPlan) -> ModelHandle:
+    def attach(
+        self,
+        model: ModelHandle,
+        plan: TunerPlan,
+        samples: Sequence[Encoded] = (),  # noqa: ARG002  (the port's signature)
+    ) -> ModelHandle:
         """Return the model with exactly the planned parameters trainable."""
         if not isinstance(plan, FullPlan):
             raise TypeError(f"FullTuner cannot carry out {plan!r}")
@@ -46,4 +52,8 @@ class FullTuner:
                     )
                 ]
             )
+        return model
+
+    def fold(self, model: ModelHandle) -> ModelHandle:
+        """Return the model unchanged; it is plain already."""
         return model

@@ -14,7 +14,6 @@ EXPORT = Support(
     ),
     only={
         "task_type": lambda value: value == "causal_lm",
-        "train_type": lambda value: value in {"full", "lora"},
         "tuner_backend": lambda value: value == "peft",
     },
     not_built=words(

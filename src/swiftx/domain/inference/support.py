@@ -83,7 +83,7 @@ def _shown(value: object) -> str:
 
 
 LOADING = words(
-    "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code "
+    "train_type adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code "
     "ignore_args_error use_swift_lora model model_type model_revision torch_dtype attn_impl "
     "new_special_tokens rope_scaling max_model_len device_map max_memory "
     "external_plugins custom_register_path"
@@ -112,7 +112,6 @@ INFER = Support(
     | words("infer_backend merge_lora safe_serialization max_shard_size"),
     only={
         "task_type": lambda value: value == "causal_lm",
-        "train_type": lambda value: value in {"full", "lora"},
         "tuner_backend": lambda value: value == "peft",
     },
     not_built=words(

@@ -11,6 +11,7 @@ from typing import Any
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.args.spec import specs_of
+from swiftx.domain.training.tuner_support import TUNER_ARGUMENTS, idle_tuner_arguments
 from swiftx.errors import NotBuiltYet
 
 _TYPED = frozenset({"cli", "env", "config", "args.json"})
@@ -20,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-RUNS = _words(
+RUNS = TUNER_ARGUMENTS | _words(
     # base, model
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
     "ddp_backend ignore_args_error use_swift_lora model model_type model_revision torch_dtype attn_impl "
@@ -32,10 +33,6 @@ RUNS = _words(
     "custom_dataset_info template system max_length truncation_strategy agent_template use_chat_template "
     "padding_side loss_scale response_prefix template_backend sanitize_control_tokens lazy_tokenize "
     "dataset_num_proc load_from_cache_file cached_dataset packing packing_length padding_free "
-    # tuners
-    "target_modules target_regex target_parameters modules_to_save lora_rank lora_alpha lora_dropout "
-    "lora_bias lora_dtype use_dora use_rslora lorap_lr_ratio freeze_parameters freeze_parameters_regex "
-    "freeze_parameters_ratio trainable_parameters trainable_parameters_regex "
     # the loop
     "output_dir add_version create_checkpoint_symlink per_device_train_batch_size "
     "per_device_eval_batch_size gradient_accumulation_steps gradient_checkpointing "
@@ -61,15 +58,11 @@ RUNS = _words(
 """Done as asked."""
 
 ONLY: Mapping[str, Callable[[Any], bool]] = {
-    "init_weights": lambda value: (
-        str(value).lower() in {"true", "false", "gaussian", "olora", "orthogonal", "pissa"}
-        or str(value).startswith("pissa_niter_")
-    ),
     "logging_nan_inf_filter": bool,
     "save_safetensors": bool,
     "task_type": lambda value: value == "causal_lm",
     "train_sampling_strategy": lambda value: value in {"random", "sequential", "group_by_length"},
-    "train_type": lambda value: value in {"full", "lora"},
+    "train_type": lambda value: value not in {"longlora", "llamapro", "adapter", "reft"},
     "tuner_backend": lambda value: value == "peft",
 }
 """Done for the values for which the function is true, refused for the others."""
@@ -93,14 +86,10 @@ NO_EFFECT = _words(
     "freeze_aligner local_repo_path "
     # of other kinds of training
     "adapter_act adapter_length reft_layer_key reft_layers reft_rank reft_intervention_type reft_args "
-    "adalora_target_r adalora_init_r adalora_tinit adalora_tfinal adalora_deltaT adalora_beta1 adalora_beta2 "
-    "adalora_orth_reg_weight llamapro_num_new_blocks llamapro_num_groups lisa_step_interval "
+    "llamapro_num_new_blocks llamapro_num_groups lisa_step_interval "
     "galore_target_modules galore_rank galore_update_proj_gap galore_scale galore_proj_type "
     "galore_optim_per_parameter galore_with_embedding galore_quantization galore_proj_quant galore_proj_bits "
-    "galore_proj_group_size galore_cos_threshold galore_gamma_proj galore_queue_size vera_rank "
-    "vera_projection_prng_key vera_dropout vera_d_initial boft_block_size boft_block_num "
-    "boft_n_butterfly_factor boft_dropout fourier_n_frequency fourier_scaling lora_ga_batch_size "
-    "lora_ga_iters lora_ga_max_length lora_ga_direction lora_ga_scale lora_ga_stable_gamma "
+    "galore_proj_group_size galore_cos_threshold galore_gamma_proj galore_queue_size "
     # of something that is refused itself, or of generating
     "shuffle_buffer_size hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
     "bnb_4bit_quant_storage max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "
@@ -115,16 +104,6 @@ NO_EFFECT = _words(
     "eval_accumulation_steps length_column_name restore_callback_states_from_checkpoint"
 )
 """Without meaning for what these commands can do; named in a warning."""
-
-_LORA = _words(
-    "lora_rank lora_alpha lora_dropout lora_bias lora_dtype use_dora use_rslora lorap_lr_ratio "
-    "target_modules target_regex target_parameters modules_to_save init_weights"
-)
-_FULL = _words(
-    "freeze_parameters freeze_parameters_regex freeze_parameters_ratio trainable_parameters "
-    "trainable_parameters_regex"
-)
-
 
 _WITHOUT_PACKING = _words("packing_length")
 _WITHOUT_PADDING = _words("padding_side use_cache")
@@ -155,7 +134,7 @@ def refuse_unbuilt(args: TrainingArgs, origin: Mapping[str, str]) -> None:
 
 def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the arguments that were given and change nothing in this run."""
-    idle = NO_EFFECT | (_LORA if args.train_type == "full" else _FULL)
+    idle = NO_EFFECT | idle_tuner_arguments(args)
     if not args.packing:
         idle |= _WITHOUT_PACKING
     if args.padding_free:

@@ -20,7 +20,7 @@ from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.plans.training import TrainOutcome
-from swiftx.domain.plans.tuning import LoraPlan, TunerPlan
+from swiftx.domain.plans.tuning import FullPlan, LoraPlan, TunerPlan
 from swiftx.domain.ports.model import ModelLoader
 from swiftx.domain.ports.system import Reporter, Storage
 from swiftx.domain.ports.tokenizer import Tokenizer
@@ -143,7 +143,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
         statistics=rows.statistics,
     )
     ports.trainer.check(plan)
-    model, tokenizer = _tuned(args, tuning, loading, ports, resume_from=resume_from)
+    model, tokenizer = _tuned(args, tuning, loading, ports, rows.train, resume_from=resume_from)
     outcome = ports.trainer.fit(
         model,
         tokenizer,
@@ -298,6 +298,7 @@ def _tuned(
     plan: TunerPlan,
     loading: LoadPlan,
     ports: TrainPorts,
+    rows: Sequence[Encoded],
     *,
     resume_from: str | None,
 ) -> tuple[ModelHandle, Tokenizer]:
@@ -309,9 +310,16 @@ def _tuned(
     only_model = args.resume_only_model and resume_from is not None
     adapters = (str(resume_from),) if only_model else args.adapters
     model, tokenizer = ports.loader.load(loading)
-    if isinstance(plan, LoraPlan) and adapters:
+    if adapters and not isinstance(plan, FullPlan):
         return ports.tuner.load(model, adapters, trainable=True), tokenizer
-    return ports.tuner.attach(model, plan), tokenizer
+    return ports.tuner.attach(model, plan, _samples(plan, rows)), tokenizer
+
+
+def _samples(plan: TunerPlan, rows: Sequence[Encoded]) -> list[Encoded]:
+    """Return the rows that the initialisation looks at: the first ones, which are in random order."""
+    sampled = plan.sampled if isinstance(plan, LoraPlan) else None
+    count = 0 if sampled is None else sampled.batch_size * sampled.batches
+    return [rows[index] for index in range(min(count, len(rows)))]
 
 
 def _report(outcome: TrainOutcome, plan: TunerPlan, ports: TrainPorts, facts: TrainFacts) -> None:
@@ -323,7 +331,7 @@ def _report(outcome: TrainOutcome, plan: TunerPlan, ports: TrainPorts, facts: Tr
             f"Go on with the same command and\n  --resume_from_checkpoint {outcome.last_checkpoint}"
         )
         return
-    command = next_command(outcome, is_adapter=isinstance(plan, LoraPlan))
+    command = next_command(outcome, is_adapter=not isinstance(plan, FullPlan))
     if command is not None:
         ports.reporter.say(f"Talk to it:\n  {command}")
 

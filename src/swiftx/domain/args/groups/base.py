@@ -9,6 +9,7 @@ from swiftx.domain.args.groups.packing import PackingArgs
 from swiftx.domain.args.groups.quantization import QuantizationArgs
 from swiftx.domain.args.groups.template import TemplateArgs
 from swiftx.domain.args.spec import JsonObject, Load, arg, arg_group
+from swiftx.domain.plans.tuner_names import PEFT_METHODS
 
 
 @arg_group("Base")
@@ -92,8 +93,9 @@ class BaseArgs(SourceArgs, GenerationArgs, QuantizationArgs, PackingArgs):
             "fourierft",
             "reft",
             "bone",
-            "ia3",
+            *PEFT_METHODS,
         ),
+        open_choices=True,
         aliases=("tuner_type", "sft_type"),
         load=Load.FORCE,
         help="What is trained: a kind of adapter, or all weights with `full`.",

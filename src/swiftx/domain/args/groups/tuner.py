@@ -12,7 +12,7 @@ from swiftx.domain.args.groups.lora import LoraArgs
 from swiftx.domain.args.groups.lora_ga import LoraGaArgs
 from swiftx.domain.args.groups.reft import ReftArgs
 from swiftx.domain.args.groups.vera import VeraArgs
-from swiftx.domain.args.spec import arg, arg_group
+from swiftx.domain.args.spec import JsonObject, arg, arg_group
 
 
 @arg_group("Tuner")
@@ -74,10 +74,18 @@ class TunerArgs(
             "olora",
             "loftq",
             "lora-ga",
+            "eva",
+            "corda",
+            "orthogonal",
+            "mica",
             "bat",
         ),
         open_choices=True,
         help="How adapter weights start: true is the method's own way; pissa_niter_N sets the iterations.",
+    )
+    peft_args: JsonObject | None = arg(
+        None,
+        help='Further fields of PEFT\'s configuration of the method, as JSON, such as {"r": 8}; they win over other arguments.',
     )
     modules_to_save: tuple[str, ...] = arg(
         (),
