@@ -20,9 +20,7 @@ from swiftx.adapters.system.clock import SystemClock
 from swiftx.adapters.system.forked_workers import ForkedWorkers
 from swiftx.adapters.system.local_storage import LocalStorage
 from swiftx.adapters.trainers.transformers import TransformersTrainer
-from swiftx.adapters.tuners.choosing import ChoosingTuner
-from swiftx.adapters.tuners.full import FullTuner
-from swiftx.adapters.tuners.peft import PeftTuner
+from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.args.archive import dump
 from swiftx.domain.args.commands.sft import SftArgs
 from swiftx.domain.args.resolution import resolve_command
@@ -36,7 +34,7 @@ from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.tokenized import TokenPorts
 from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
 
-TUNER = ChoosingTuner(peft=PeftTuner(), full=FullTuner(), own={}, plans={})
+TUNER = make_tuner()
 ENCODED = os.path.join(tempfile.gettempdir(), "swiftx-tests-encoded")
 CPU = DeviceFacts(kind="cpu", count=1, bf16=False, cpu_count=2)
 

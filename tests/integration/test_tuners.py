@@ -16,6 +16,7 @@ from tests.fakes.observer import RecordingObserver
 from tests.fakes.tokenizer import ByteTokenizer
 from tests.integration.tuner_cases import CASES, STEPS, Case, save_lively_model
 from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
 
 from swiftx.adapters.exporters.merge import StreamingMerger
 from swiftx.adapters.exporters.whole_model import WholeModelWriter
@@ -55,7 +56,12 @@ def new_model(base: str, case: Case) -> ModelHandle:
 
 def fit(model: ModelHandle, case: Case, folder: Path, **changes: Any) -> RecordingObserver:
     heard = RecordingObserver()
-    steps = {"max_steps": STEPS, "save_steps": HALF, "learning_rate": case.rate}
+    steps: dict[str, Any] = {
+        "max_steps": STEPS,
+        "save_steps": HALF,
+        "learning_rate": case.rate,
+        **changes.pop("arguments", {}),
+    }
     TransformersTrainer().fit(
         model,
         ByteTokenizer(),
@@ -114,8 +120,7 @@ def test_what_was_meant_changes_and_nothing_else(run: Run) -> None:
 
 def test_a_saved_one_computes_the_same_when_loaded(run: Run) -> None:
     if isinstance(run.case.plan, FullPlan):
-        plan = LoadPlan(folder=run.checkpoints[-1], dtype="float32", device="cpu")
-        loaded = TransformersLoader().load(plan).model
+        loaded = AutoModelForCausalLM.from_pretrained(run.checkpoints[-1])
     else:
         base = LoadPlan(folder=run.base, dtype="float32", device="cpu")
         loaded = make_tuner().load(TransformersLoader().load(base).model, [run.checkpoints[-1]])

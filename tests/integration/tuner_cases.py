@@ -12,9 +12,14 @@ from swiftx.domain.plans.tuning import (
     AdaLoraPlan,
     BoftPlan,
     BonePlan,
+    BottleneckPlan,
     FourierFtPlan,
+    FullPlan,
+    LisaPlan,
+    LlamaProPlan,
     LoraPlan,
     PeftPlan,
+    ReftPlan,
     SampledInit,
     TunerPlan,
     VeraPlan,
@@ -82,6 +87,13 @@ def _peft(method: str, loss: float, trained: str, **changes: Any) -> Case:
     return Case(name=method, plan=plan, loss=loss, trained=trained, **more)
 
 
+def _reft(kind: str, loss: float, **changes: Any) -> Case:
+    plan = ReftPlan(layers=None, layer_key=None, rank=4, intervention=kind, **changes)
+    return Case(
+        name=f"reft {kind}", plan=plan, loss=loss, trained=r"\.reft\.", merges=False, rate=0.05
+    )
+
+
 _LORA_GA = {"direction": "ArB2r", "scale": "stable", "stable_gamma": 16}
 
 CASES = [
@@ -142,6 +154,45 @@ CASES = [
         plan=BonePlan(rank=8, dropout=0.0, init_weights="bat"),
         loss=3.0,
         trained="miss_block",
+    ),
+    Case(
+        name="longlora",
+        plan=lora(shifted_attention=True),
+        loss=3.0,
+        trained=r"lora_|embed_tokens\.modules_to_save|norm\.modules_to_save",
+    ),
+    Case(
+        name="llamapro",
+        plan=LlamaProPlan(new_blocks=2, groups=2),
+        loss=3.0,
+        trained=r"layers\.[13]\.",
+    ),
+    Case(
+        name="adapter",
+        plan=BottleneckPlan(width=16, activation="gelu"),
+        loss=6.0,
+        trained=r"\.bottleneck\.",
+        merges=False,
+    ),
+    _reft("LoreftIntervention", 3.0, options={"dropout": 0.0, "act_fn": "linear"}),
+    _reft("NoreftIntervention", 3.0, options={"add_bias": True}),
+    _reft("ConsreftIntervention", 3.0),
+    _reft("LobireftIntervention", 8.0),
+    _reft("DireftIntervention", 3.0),
+    _reft("NodireftIntervention", 3.0),
+    Case(name="full", plan=FullPlan(), loss=3.0, trained=""),
+    Case(
+        name="full some",
+        plan=FullPlan(freeze_parameters_ratio=1.0, trainable_parameters_regex="mlp"),
+        loss=3.0,
+        trained="mlp",
+    ),
+    Case(
+        name="lisa",
+        plan=FullPlan(),
+        loss=3.0,
+        trained="",
+        changes={"lisa": LisaPlan(layers=1, interval=2)},
     ),
     _peft("ia3", 14.5, "ia3_l", rate=1.0),
     _peft("beft", 6.0, "beft_", rate=0.1, merges=False),

@@ -36,10 +36,18 @@ def is_adapter(folder: str | Path) -> bool:
 
 def adapter_dtype(folder: str | Path) -> str | None:
     """Return the data type that `--lora_dtype` gave the adapter's weights; None leaves it to PEFT."""
+    return cast(str | None, _additional(folder).get("lora_dtype"))
+
+
+def had_shifted_attention(folder: str | Path) -> bool:
+    """Return whether the adapter was trained by LongLoRA."""
+    return bool(_additional(folder).get("shifted_attention"))
+
+
+def _additional(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / ADDITIONAL
-    if not path.is_file():
-        return None
-    return cast(str | None, json.loads(path.read_text(encoding="utf-8")).get("lora_dtype"))
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return content
 
 
 def cast_adapters(model: nn.Module, dtype: str | None) -> None:

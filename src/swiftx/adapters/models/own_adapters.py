@@ -7,7 +7,7 @@ adapter_model.safetensors.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,10 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
+from swiftx.domain.plans.loading import ModelHandle
+from swiftx.domain.ports.tuner import Tuner
 from swiftx.errors import BackendError, DataError, NotFound
 
 CONFIG = "adapter_config.json"
@@ -124,3 +127,69 @@ def _state(model: nn.Module, adapter: OwnAdapter) -> dict[str, Tensor]:
 
 def _belongs(name: str, adapter: OwnAdapter) -> bool:
     return any(name.startswith(f"{module}.") for module in adapter.modules)
+
+
+def insert_behind(module: nn.Module, name: str, child: nn.Module) -> None:
+    """Put a child into a module that changes what it puts out: a tensor, or the first one of a tuple."""
+    parameter = next(module.parameters(), None)
+    module.add_module(name, child if parameter is None else child.to(parameter.device))
+
+    def changed(owner: nn.Module, _inputs: Any, output: Any) -> Any:
+        behind = owner.get_submodule(name)
+        if isinstance(output, tuple):
+            return (behind(output[0]), *output[1:])
+        return behind(output)
+
+    module.register_forward_hook(changed)
+
+
+def started(
+    model: PreTrainedModel, tuner: str, settings: Mapping[str, Any], modules: Sequence[str]
+) -> ModelHandle:
+    """Return the model with what was put into it, which alone is trainable."""
+    mark(model, OwnAdapter(tuner, settings, tuple(modules)))
+    model.enable_input_require_grads()  # or reentrant checkpoints would cut the gradient off
+    return ModelHandle(model)
+
+
+def restored(
+    tuner: Tuner,
+    model: ModelHandle,
+    adapters: Sequence[str],
+    plan: type[Any],
+    *,
+    trainable: bool,
+) -> ModelHandle:
+    """Return the model with the last of some saved adapters; those before it are folded in.
+
+    Args:
+        tuner: Puts in what is not trained yet.
+        model: A model without adapters.
+        adapters: Folders, all of this tuner.
+        plan: Type of the tuner's plan, whose fields the saved settings are.
+        trainable: Whether training goes on from there.
+
+    Raises:
+        NotFound: A folder holds no adapter.
+        BackendError: An adapter does not fit the model.
+    """
+    found = [read_settings(folder) for folder in adapters]
+    for position, (folder, read) in enumerate(zip(adapters, found, strict=True)):
+        if read is None:
+            raise BackendError(f"{folder!r} is an adapter of another kind")
+        model = tuner.attach(model, plan(**_listless(read[1])))
+        module = cast(PreTrainedModel, model)
+        load_own(module, cast(OwnAdapter, own_adapter(module)), Path(folder))
+        if position < len(adapters) - 1:
+            model = tuner.fold(model)
+        elif not trainable:
+            module.requires_grad_(False)
+            module.disable_input_require_grads()
+    return model
+
+
+def _listless(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with tuples where JSON has lists."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }

@@ -160,7 +160,8 @@ def _settled(plan: TrainPlan, values: Values) -> Values:
     unused = values.get("ddp_find_unused_parameters")
     return {
         **values,
-        "ddp_find_unused_parameters": bool(unused),  # the loss reaches every trained parameter
+        # The loss reaches every trained parameter, unless layers take turns.
+        "ddp_find_unused_parameters": bool(unused) or plan.lisa is not None,
         "output_dir": plan.output_dir,
         "use_cpu": bool(values.get("use_cpu", False)) or plan.device == "cpu",
         "dataloader_num_workers": workers,

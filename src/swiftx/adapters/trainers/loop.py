@@ -22,6 +22,7 @@ from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import EncodedRows
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
+from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.meter import Meter
 from swiftx.adapters.trainers.objectives import Batch, Objective
@@ -84,11 +85,12 @@ class Loop(Trainer):
         self._meter = Meter(arguments.device)
         self._objective = objective
         self._ranks = rank_schedule(model)
+        self._turns = None if plan.lisa is None else LayerTurns(model, plan.lisa)
 
     @property
     def schedules(self) -> list[TrainerCallback]:
         """Return what steps the tuner along with the optimiser."""
-        return [schedule for schedule in (self._ranks,) if schedule is not None]
+        return [schedule for schedule in (self._ranks, self._turns) if schedule is not None]
 
     # --- rows ----------------------------------------------------------------------------------
 

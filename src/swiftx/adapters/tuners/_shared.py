@@ -30,6 +30,24 @@ def target_modules(model: PreTrainedModel, plan: PeftPlan) -> list[str] | str:
     return list(suffixes_of(wanted, unwanted=unwanted))
 
 
+def embeddings_and_norms(model: PreTrainedModel) -> tuple[str, ...]:
+    """Return the last names of the input embeddings and of all norms: what LongLoRA trains in full."""
+    embedding = model.get_input_embeddings()
+    return tuple(
+        sorted(
+            {
+                name.rpartition(".")[2]
+                for name, module in model.named_modules()
+                if module is embedding
+                or (
+                    "norm" in type(module).__name__.lower()
+                    and any(True for _ in module.parameters())
+                )
+            }
+        )
+    )
+
+
 def touches_tied(model: PreTrainedModel, plan: PeftPlan) -> bool:
     """Return whether an embedding is trained that also is the output head; then both stay one."""
     if not model.config.get_text_config().tie_word_embeddings or plan.target_regex is not None:

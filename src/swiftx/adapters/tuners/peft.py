@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -16,11 +17,18 @@ from transformers import PreTrainedModel
 from swiftx.adapters.models.lora_files import (
     adapter_dtype,
     cast_adapters,
+    had_shifted_attention,
     is_adapter,
     remember_initial,
 )
 from swiftx.adapters.models.sampled_inits import finish_init, prepare_init
-from swiftx.adapters.tuners._shared import check_names, target_modules, touches_tied
+from swiftx.adapters.models.shifted_attention import SHIFTED
+from swiftx.adapters.tuners._shared import (
+    check_names,
+    embeddings_and_norms,
+    target_modules,
+    touches_tied,
+)
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.tuning import (
@@ -58,6 +66,11 @@ class PeftTuner:
         if not isinstance(plan, PeftPlan):
             raise TypeError(f"PeftTuner cannot carry out {plan!r}")
         base = cast(PreTrainedModel, model)
+        if isinstance(plan, LoraPlan) and plan.shifted_attention:
+            plan = replace(
+                plan, modules_to_save=(*plan.modules_to_save, *embeddings_and_norms(base))
+            )
+            base.set_attn_implementation(SHIFTED)
         lora = plan if isinstance(plan, LoraPlan) else None
         check_names(base, plan, parameters=lora.target_parameters if lora else ())
         with _refusals(plan):
@@ -212,6 +225,8 @@ def _refusals(plan: PeftPlan) -> Iterator[None]:
     try:
         with _without_remarks():
             yield
+    except UsageError:
+        raise
     except (ValueError, TypeError, NotImplementedError, KeyError, AttributeError) as error:
         raise UsageError(
             [ArgError(None, f"PEFT refuses this {plan.method}: {error}", _advice(plan))]
@@ -257,4 +272,6 @@ def _loaded(model: PreTrainedModel, folder: str, *, trainable: bool) -> PeftMode
             hint="use the model that it was trained on (base_model_name_or_path in its adapter_config.json)",
         ) from error
     cast_adapters(tuned, adapter_dtype(folder))
+    if trainable and had_shifted_attention(folder):
+        tuned.get_base_model().set_attn_implementation(SHIFTED)
     return tuned

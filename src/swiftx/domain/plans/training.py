@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swiftx.domain.plans.tasks import TaskPlan
+from swiftx.domain.plans.tuning import LisaPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class TrainPlan:
         enable_channel_loss: Log the loss of each channel of the rows.
         router_aux_loss_coef: Weight of the loss that makes a mixture of experts use them evenly; 0: without.
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
+        lisa: Train a few layers at a time; None trains all that are trainable.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
     """
@@ -70,6 +72,7 @@ class TrainPlan:
     enable_channel_loss: bool = False
     router_aux_loss_coef: float = 0.0
     lora_plus_ratio: float | None = None
+    lisa: LisaPlan | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)
 

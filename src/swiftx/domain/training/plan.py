@@ -10,6 +10,7 @@ from swiftx.domain.args.groups.hf_trainer_table import HfTrainerArgs
 from swiftx.domain.args.groups.trainer import TrainerArgs
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
 from swiftx.errors import ArgError, NotFound, UsageError
@@ -82,11 +83,7 @@ def train_plan(
         device="cpu" if args.use_cpu else device,
         trainer_arguments=trainer,
         args_json=args_json,
-        additional_config={
-            "lora_dtype": args.lora_dtype,
-            "lorap_lr_ratio": args.lorap_lr_ratio,
-            "lorap_emb_lr": _LORA_PLUS_EMBEDDING_RATE,
-        },
+        additional_config=_additional_config(args),
         pad_token_id=pad_token_id,
         padding_side=args.padding_side,
         padding_free=args.padding_free or packs is not None,
@@ -101,7 +98,26 @@ def train_plan(
         use_logits_to_keep=args.use_logits_to_keep,
         enable_dft_loss=args.enable_dft_loss,
         lora_plus_ratio=args.lorap_lr_ratio,
+        lisa=_lisa(args),
         statistics=statistics,
+    )
+
+
+def _additional_config(args: TrainingArgs) -> dict[str, Any]:
+    shifted = {"shifted_attention": True} if args.train_type == "longlora" else {}
+    return {
+        "lora_dtype": args.lora_dtype,
+        "lorap_lr_ratio": args.lorap_lr_ratio,
+        "lorap_emb_lr": _LORA_PLUS_EMBEDDING_RATE,
+        **shifted,
+    }
+
+
+def _lisa(args: TrainingArgs) -> LisaPlan | None:
+    if not args.lisa_activated_layers:
+        return None
+    return LisaPlan(
+        layers=args.lisa_activated_layers, interval=args.lisa_step_interval, seed=args.seed
     )
 
 

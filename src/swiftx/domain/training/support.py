@@ -22,6 +22,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 RUNS = TUNER_ARGUMENTS | _words(
+    "train_type "
     # base, model
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
     "ddp_backend ignore_args_error use_swift_lora model model_type model_revision torch_dtype attn_impl "
@@ -62,7 +63,6 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
     "save_safetensors": bool,
     "task_type": lambda value: value == "causal_lm",
     "train_sampling_strategy": lambda value: value in {"random", "sequential", "group_by_length"},
-    "train_type": lambda value: value not in {"longlora", "llamapro", "adapter", "reft"},
     "tuner_backend": lambda value: value == "peft",
 }
 """Done for the values for which the function is true, refused for the others."""
@@ -74,7 +74,7 @@ NOT_BUILT = _words(
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed zero_hpz_partition_size deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "router_aux_loss_coef enable_channel_loss use_liger_kernel enable_jit_checkpoint save_on_each_node "
-    "push_to_hub hub_model_id hub_private_repo sortish_sampler lisa_activated_layers use_galore "
+    "push_to_hub hub_model_id hub_private_repo sortish_sampler use_galore "
     "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "
     "swanlab_lark_secret swanlab_mode"
 )
@@ -85,8 +85,6 @@ NO_EFFECT = _words(
     "max_pixels norm_bbox model_kwargs vit_gradient_checkpointing vit_lr aligner_lr freeze_llm freeze_vit "
     "freeze_aligner local_repo_path "
     # of other kinds of training
-    "adapter_act adapter_length reft_layer_key reft_layers reft_rank reft_intervention_type reft_args "
-    "llamapro_num_new_blocks llamapro_num_groups lisa_step_interval "
     "galore_target_modules galore_rank galore_update_proj_gap galore_scale galore_proj_type "
     "galore_optim_per_parameter galore_with_embedding galore_quantization galore_proj_quant galore_proj_bits "
     "galore_proj_group_size galore_cos_threshold galore_gamma_proj galore_queue_size "

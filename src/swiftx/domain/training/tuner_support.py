@@ -19,7 +19,7 @@ _LORA_GA = _words("lora_ga_direction lora_ga_scale lora_ga_stable_gamma")
 _SAMPLED = _words("lora_ga_batch_size lora_ga_iters lora_ga_max_length")
 _FULL = _words(
     "freeze_parameters freeze_parameters_regex freeze_parameters_ratio trainable_parameters "
-    "trainable_parameters_regex"
+    "trainable_parameters_regex lisa_activated_layers lisa_step_interval"
 )
 
 _BY_TUNER = {
@@ -36,6 +36,9 @@ _BY_TUNER = {
     | _words("boft_block_size boft_block_num boft_n_butterfly_factor boft_dropout"),
     "fourierft": _MODULES | _words("fourier_n_frequency fourier_scaling"),
     "bone": _MODULES | _words("lora_rank lora_dropout"),
+    "llamapro": _words("llamapro_num_new_blocks llamapro_num_groups"),
+    "adapter": _words("adapter_act adapter_length"),
+    "reft": _words("reft_layer_key reft_layers reft_rank reft_intervention_type reft_args"),
 }
 
 TUNER_ARGUMENTS = frozenset().union(_LORA_GA, _SAMPLED, *_BY_TUNER.values())
@@ -49,4 +52,6 @@ def idle_tuner_arguments(args: TrainingArgs) -> frozenset[str]:
         initialisation = str(args.init_weights).lower()
         used |= _SAMPLED if initialisation in SAMPLED_INITS else frozenset()
         used |= _LORA_GA if initialisation in ("lora-ga", "lora_ga") else frozenset()
+    if not args.lisa_activated_layers:
+        used -= {"lisa_step_interval"}
     return TUNER_ARGUMENTS - used
