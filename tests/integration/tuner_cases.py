@@ -15,6 +15,7 @@ from swiftx.domain.plans.tuning import (
     BottleneckPlan,
     FourierFtPlan,
     FullPlan,
+    GaLorePlan,
     LisaPlan,
     LlamaProPlan,
     LoraPlan,
@@ -92,6 +93,20 @@ def _reft(kind: str, loss: float, **changes: Any) -> Case:
     return Case(
         name=f"reft {kind}", plan=plan, loss=loss, trained=r"\.reft\.", merges=False, rate=0.05
     )
+
+
+def _galore(name: str, **changes: Any) -> Case:
+    plan = GaLorePlan(
+        **{
+            "targets": None,
+            "rank": 8,
+            "update_proj_gap": 5,
+            "scale": 1.0,
+            "proj_type": "std",
+            **changes,
+        }
+    )
+    return Case(name=name, plan=FullPlan(), loss=6.0, trained="", changes={"galore": plan})
 
 
 _LORA_GA = {"direction": "ArB2r", "scale": "stable", "stable_gamma": 16}
@@ -194,6 +209,10 @@ CASES = [
         trained="",
         changes={"lisa": LisaPlan(layers=1, interval=2)},
     ),
+    _galore("galore"),
+    _galore("galore full side", proj_type="full"),
+    _galore("galore embedding", with_embedding=True),
+    _galore("q-galore", eight_bit=True, lazy=True, proj_bits=4, cos_threshold=0.0, queue_size=1),
     _peft("ia3", 14.5, "ia3_l", rate=1.0),
     _peft("beft", 6.0, "beft_", rate=0.1, merges=False),
     _peft("c3a", 7.0, "c3a_", rate=1.0, options={"block_size": 16}),

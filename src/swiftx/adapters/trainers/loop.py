@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from swiftx.adapters.trainers.adalora import rank_schedule
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import EncodedRows
+from swiftx.adapters.trainers.galore import GaLoreAdamW, galore_groups
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
 from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
@@ -32,6 +33,7 @@ from swiftx.adapters.trainers.run_log import RunLog
 from swiftx.adapters.trainers.token_objective import TokenObjective
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.plans.tuning import GaLorePlan
 from swiftx.domain.training.batches import shard
 from swiftx.errors import BackendError
 
@@ -210,7 +212,9 @@ class Loop(Trainer):
     # --- optimiser, log ------------------------------------------------------------------------
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        ratio = self._plan.lora_plus_ratio
+        ratio, galore = self._plan.lora_plus_ratio, self._plan.galore
+        if galore is not None and self.optimizer is None:
+            self.optimizer = _galore(self.model, galore, self.args, self.get_decay_parameter_names)
         if ratio is None or self.optimizer is not None:
             return cast(torch.optim.Optimizer, super().create_optimizer(model))
         kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
@@ -306,6 +310,19 @@ class Loop(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if not self._plan.resume_only_model:
             super()._load_rng_state(checkpoint)
+
+
+def _galore(
+    model: nn.Module,
+    plan: GaLorePlan,
+    arguments: TrainingArguments,
+    decayed: Callable[[nn.Module], Iterable[str]],
+) -> GaLoreAdamW:
+    groups = galore_groups(model, plan, decayed=decayed(model), weight_decay=arguments.weight_decay)
+    betas = arguments.adam_beta1, arguments.adam_beta2
+    return GaLoreAdamW(
+        groups, plan, lr=arguments.learning_rate, betas=betas, eps=arguments.adam_epsilon
+    )
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swiftx.domain.plans.tasks import TaskPlan
-from swiftx.domain.plans.tuning import LisaPlan
+from swiftx.domain.plans.tuning import GaLorePlan, LisaPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class TrainPlan:
         router_aux_loss_coef: Weight of the loss that makes a mixture of experts use them evenly; 0: without.
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
         lisa: Train a few layers at a time; None trains all that are trainable.
+        galore: Project gradients to a low rank; None leaves the optimiser to the trainer's arguments.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
     """
@@ -73,6 +74,7 @@ class TrainPlan:
     router_aux_loss_coef: float = 0.0
     lora_plus_ratio: float | None = None
     lisa: LisaPlan | None = None
+    galore: GaLorePlan | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)
 

@@ -23,6 +23,39 @@ class LisaPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GaLorePlan:
+    """AdamW whose moments live in a low-rank projection of the gradient (https://arxiv.org/abs/2403.03507).
+
+    Attributes:
+        targets: Endings of the names of modules whose gradients are projected; None is attention and MLP.
+        rank: Rank of the projection.
+        update_proj_gap: Optimiser steps until a projection is renewed.
+        scale: Factor on an update that was projected back.
+        proj_type: Side that is projected: `std` (the shorter one), `reverse_std`, `left`, `right` or `full`.
+        with_embedding: Project the gradients of embeddings too.
+        eight_bit: Q-GaLore: moments in 8-bit blocks.
+        lazy: Q-GaLore: renew a projection that has settled `gamma_proj` times less often.
+        proj_bits: Bits of a number of a projection; None keeps it whole.
+        proj_group_size: Numbers of a projection that share a scale.
+        cos_threshold: Mean likeness of the last `queue_size` projections from which one has settled.
+    """
+
+    targets: tuple[str, ...] | None
+    rank: int
+    update_proj_gap: int
+    scale: float
+    proj_type: str
+    with_embedding: bool = False
+    eight_bit: bool = False
+    lazy: bool = False
+    proj_bits: int | None = None
+    proj_group_size: int = 256
+    cos_threshold: float = 0.4
+    gamma_proj: int = 2
+    queue_size: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FullPlan:
     """Train the model's own parameters.
 

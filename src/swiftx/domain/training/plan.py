@@ -13,6 +13,7 @@ from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
+from swiftx.domain.training.galore import galore_plan
 from swiftx.errors import ArgError, NotFound, UsageError
 
 _NOT_THE_TRAINERS = frozenset(
@@ -99,6 +100,7 @@ def train_plan(
         enable_dft_loss=args.enable_dft_loss,
         lora_plus_ratio=args.lorap_lr_ratio,
         lisa=_lisa(args),
+        galore=galore_plan(args),
         statistics=statistics,
     )
 

@@ -74,7 +74,7 @@ NOT_BUILT = _words(
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed zero_hpz_partition_size deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "router_aux_loss_coef enable_channel_loss use_liger_kernel enable_jit_checkpoint save_on_each_node "
-    "push_to_hub hub_model_id hub_private_repo sortish_sampler use_galore "
+    "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter "
     "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "
     "swanlab_lark_secret swanlab_mode"
 )
@@ -84,10 +84,6 @@ NO_EFFECT = _words(
     # of multimodal models
     "max_pixels norm_bbox model_kwargs vit_gradient_checkpointing vit_lr aligner_lr freeze_llm freeze_vit "
     "freeze_aligner local_repo_path "
-    # of other kinds of training
-    "galore_target_modules galore_rank galore_update_proj_gap galore_scale galore_proj_type "
-    "galore_optim_per_parameter galore_with_embedding galore_quantization galore_proj_quant galore_proj_bits "
-    "galore_proj_group_size galore_cos_threshold galore_gamma_proj galore_queue_size "
     # of something that is refused itself, or of generating
     "shuffle_buffer_size hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
     "bnb_4bit_quant_storage max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "

@@ -21,9 +21,15 @@ _FULL = _words(
     "freeze_parameters freeze_parameters_regex freeze_parameters_ratio trainable_parameters "
     "trainable_parameters_regex lisa_activated_layers lisa_step_interval"
 )
+_GALORE = _words(
+    "galore_target_modules galore_rank galore_update_proj_gap galore_scale galore_proj_type "
+    "galore_with_embedding galore_quantization"
+)
+_Q_GALORE = _words("galore_proj_quant galore_cos_threshold galore_gamma_proj galore_queue_size")
+_PROJECTIONS = _words("galore_proj_bits galore_proj_group_size")
 
 _BY_TUNER = {
-    "full": _FULL,
+    "full": _FULL | _GALORE | _Q_GALORE | _PROJECTIONS | {"use_galore"},
     "lora": _LORA,
     "longlora": _LORA,
     "adalora": _MODULES
@@ -52,6 +58,12 @@ def idle_tuner_arguments(args: TrainingArgs) -> frozenset[str]:
         initialisation = str(args.init_weights).lower()
         used |= _SAMPLED if initialisation in SAMPLED_INITS else frozenset()
         used |= _LORA_GA if initialisation in ("lora-ga", "lora_ga") else frozenset()
+    if not args.use_galore:
+        used -= _GALORE
+    if not args.use_galore or not args.galore_quantization:
+        used -= _Q_GALORE
+    if not args.galore_quantization or not args.galore_proj_quant:
+        used -= _PROJECTIONS
     if not args.lisa_activated_layers:
         used -= {"lisa_step_interval"}
     return TUNER_ARGUMENTS - used

@@ -26,8 +26,11 @@ class GaLoreArgs:
         False, help="One optimizer per parameter, stepped as its gradient comes; saves memory."
     )
     galore_with_embedding: bool = arg(False, help="Project the gradients of the embeddings too.")
-    galore_quantization: bool = arg(False, help="Q-GaLore: keep weights in 8 bits.")
-    galore_proj_quant: bool = arg(False, help="Q-GaLore: quantize the projection matrices.")
+    galore_quantization: bool = arg(
+        False,
+        help="Q-GaLore: 8-bit moments, and projections that are renewed less often once they settle.",
+    )
+    galore_proj_quant: bool = arg(False, help="Q-GaLore: quantize the projection matrices too.")
     galore_proj_bits: int = arg(4, help="Bits of a quantized projection matrix.")
     galore_proj_group_size: int = arg(
         256, help="Values that share a scale in a quantized projection matrix."
