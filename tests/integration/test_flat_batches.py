@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from array import array
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from swiftx.adapters.trainers.flat_batch import FlatBatch
 from swiftx.adapters.trainers.losses import hits, row_numbers
 from swiftx.adapters.trainers.transformers import TransformersTrainer
 from swiftx.domain.plans.encoded import Encoded
+from swiftx.errors import BackendError
 
 FIRST = Encoded(input_ids=array("i", [7, 8, 9]), labels=array("i", [-100, 8, 9]))
 SECOND = Encoded(input_ids=[4, 5], labels=[4, 5], loss_weights=[2.0, 0.5])
@@ -53,7 +56,7 @@ def test_whole_rows_are_counted_where_several_share_a_sequence() -> None:
     rows = torch.tensor([[0, 0, 1, 2, 2]])
     likely = torch.nn.functional.one_hot(torch.tensor([[1, 2, 0, 1, 2]]), 3).float()
 
-    right, total = hits(likely, labels, strategy="seq", rows_BK=rows)
+    right, total = hits(likely.argmax(-1), labels, strategy="seq", rows_BK=rows)
 
     assert (int(right), int(total)) == (1, 2)
 
@@ -128,3 +131,21 @@ def test_weights_may_be_an_array_of_any_kind() -> None:
     )
 
     assert FlatBatch()([row])["loss_weights"].tolist() == [[0.0, 2.0]]
+
+
+@pytest.mark.parametrize(("flat", "together"), [(False, 2), (True, 3), (False, 1)])
+def test_the_row_whose_loss_is_infinite_is_named(tmp_path: Path, flat: bool, together: int) -> None:
+    rows = [*ROWS]
+    spoilt = array("f", [math.inf] * len(rows[4]))
+    rows[4] = dataclasses.replace(rows[4], loss_weights=spoilt, row=17)
+    arguments = {"per_device_train_batch_size": together, "max_steps": 9}
+
+    with pytest.raises(BackendError, match=r"in step \d.*It came from rows 17 of the data"):
+        TransformersTrainer().fit(
+            tiny_llama(),
+            ByteTokenizer(),
+            plan(tmp_path, arguments=arguments, padding_free=flat),
+            train=rows,
+            validation=(),
+            observer=RecordingObserver(),
+        )

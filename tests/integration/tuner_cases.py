@@ -228,7 +228,7 @@ CASES = [
     _peft("loha", 3.0, "hada_", rate=0.1),
     _peft("lokr", 3.0, "lokr_", rate=0.1),
     _peft("miss", 3.0, "miss_", rate=0.02, options={"r": 8}),
-    _peft("oft", 7.0, "oft_", rate=0.1),
+    _peft("oft", 7.0, "oft_", rate=0.05),
     _peft("osf", 7.0, "osf_", rate=0.02),
     _peft("peanut", 7.0, "peanut_", rate=0.02),
     _peft("psoft", 4.0, "psoft_", rate=1.0, options={"r": 8}),

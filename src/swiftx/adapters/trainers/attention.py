@@ -167,7 +167,7 @@ def _documents_are_apart(model: nn.Module) -> bool:
     weight: Tensor = embeddings.weight
     ids = torch.arange(3, 3 + 2 * _PROBE, device=weight.device) % embeddings.num_embeddings
     first, second = ids[:_PROBE], ids[_PROBE:]
-    with torch.no_grad(), _evaluating(model):
+    with torch.no_grad(), evaluating(model):
         alone_TV = _logits(model, second)
         behind_TV = _logits(model, first, second)[_PROBE:]
         continued_TV = _logits(model, ids)[_PROBE:]
@@ -189,7 +189,7 @@ def _logits(model: nn.Module, *documents: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch dropout off, so that nothing is random and no random number is drawn."""
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from swiftx.domain.plans.encoded import IGNORE, Encoded
+
+ROWS = "rows"
+"""Where a training batch has the numbers of its rows."""
 
 
 class EncodedRows(Dataset[Encoded]):
@@ -24,6 +28,30 @@ class EncodedRows(Dataset[Encoded]):
 
     def __getitem__(self, index: int) -> Encoded:
         return self._rows[index]
+
+
+class NumberedRows(Dataset[tuple[int, Encoded]]):
+    """Encoded rows with their numbers, which `Numbered` leads around the collator."""
+
+    def __init__(self, rows: Sequence[Encoded]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[int, Encoded]:
+        return index, self._rows[index]
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Collates `NumberedRows`; a batch also has `ROWS`, a list of numbers."""
+
+    collate: Callable[[Sequence[Encoded]], Mapping[str, Any]]
+
+    def __call__(self, rows: Sequence[tuple[int, Encoded]]) -> dict[str, Any]:
+        numbers, encoded = zip(*rows, strict=True)
+        return {**self.collate(encoded), ROWS: list(numbers)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from swiftx.adapters.models.adapter_files import has_adapter, load_adapter
 from swiftx.adapters.trainers.adalora import rank_schedule
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
-from swiftx.adapters.trainers.collators import EncodedRows
+from swiftx.adapters.trainers.collators import ROWS, EncodedRows, Numbered, NumberedRows
 from swiftx.adapters.trainers.galore import GaLoreAdamW, galore_groups
+from swiftx.adapters.trainers.head_loss import may_use_parts
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
 from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
@@ -69,7 +70,7 @@ class Loop(Trainer):
             model=model,
             args=arguments,
             data_collator=objective.collate,
-            train_dataset=EncodedRows(train),
+            train_dataset=NumberedRows(train),
             eval_dataset=EncodedRows(validation) if len(validation) else None,
         )
         self.model_accepts_loss_kwargs = True  # makes the loop count the tokens of a whole step
@@ -97,7 +98,8 @@ class Loop(Trainer):
     # --- rows ----------------------------------------------------------------------------------
 
     def get_train_dataloader(self) -> DataLoader[Encoded]:
-        return DataLoader(self.train_dataset, batch_sampler=self._order, **self._loading())
+        options = {**self._loading(), "collate_fn": Numbered(self.data_collator)}
+        return DataLoader(self.train_dataset, batch_sampler=self._order, **options)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Encoded]:
         """Return this process's share of the validation rows."""
@@ -156,14 +158,35 @@ class Loop(Trainer):
     def training_step(
         self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | None = None
     ) -> Tensor:
+        rows = inputs.pop(ROWS, ())
         loss = super().training_step(model, inputs, num_items_in_batch)
         if not torch.isfinite(loss):
-            raise BackendError(
-                f"the loss is {loss.item()} in step {self.state.global_step + 1}; training stopped before "
-                "this step changed any weight",
-                hint="try a lower --learning_rate, --warmup_ratio 0.05, or --torch_dtype float32",
-            )
+            raise self._not_finite(loss.item(), rows)
         return cast(Tensor, loss)
+
+    def _not_finite(self, loss: float, rows: Sequence[int]) -> BackendError:
+        """Say which rows of a batch spoil its loss; all of them where none does alone."""
+        apart = isinstance(self._objective, TokenObjective)
+        guilty = [row for row in rows if apart and not torch.isfinite(self._loss_of(row))]
+        named = ", ".join(str(self._number_of(row)) for row in guilty or rows)
+        return BackendError(
+            f"the loss is {loss} in step {self.state.global_step + 1}; training stopped before this step "
+            "changed any weight"
+            + (f". It came from rows {named} of the data set (counted from 0)" if named else ""),
+            hint="look at those rows (swiftx preview), or try a lower --learning_rate, --warmup_ratio 0.05, "
+            "or --torch_dtype float32",
+        )
+
+    def _number_of(self, place: int) -> int:
+        """Return the number of a row in its data set, as `swiftx preview` shows it."""
+        row = self.train_dataset[place][1].row
+        return place if row < 0 else row
+
+    @torch.no_grad()
+    def _loss_of(self, row: int) -> Tensor:
+        """Return the loss of one row alone; the model is the bare one, which no other process waits for."""
+        batch = self._prepare_inputs(self.data_collator([self.train_dataset[row][1]]))
+        return self._objective.measure(self.model, batch, training=False).loss
 
     # --- evaluation ----------------------------------------------------------------------------
 
@@ -344,7 +367,12 @@ def _tokens(inputs: Batch) -> Tensor:
 def _objective(plan: TrainPlan, model: nn.Module, arguments: TrainingArguments) -> Objective:
     if plan.task is not None:
         return RowObjective(plan, plan.task, model)
-    return TokenObjective(plan, model, label_smoothing=arguments.label_smoothing_factor)
+    return TokenObjective(
+        plan,
+        model,
+        label_smoothing=arguments.label_smoothing_factor,
+        chunked=may_use_parts(arguments),
+    )
 
 
 def _from_all_processes(mine: list[Any]) -> list[Any]:

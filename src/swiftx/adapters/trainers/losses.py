@@ -73,21 +73,21 @@ class Hits(NamedTuple):
 
 
 def hits(
-    logits_BKV: Tensor, labels_BK: Tensor, *, strategy: str, rows_BK: Tensor | None = None
+    likely_BK: Tensor, labels_BK: Tensor, *, strategy: str, rows_BK: Tensor | None = None
 ) -> Hits:
     """Return how many tokens (`token`) or whole rows (`seq`) the most likely tokens get right.
 
     Rows without a label do not count.
 
     Args:
-        logits_BKV: float, shape (B, K, V).
+        likely_BK: int, shape (B, K); the most likely tokens.
         labels_BK: int, shape (B, K); -100 where there is none.
         strategy: `token` or `seq`.
         rows_BK: int, shape (B, K), from 0; number of the row that a label belongs to, where several rows
             share a sequence. None: every sequence is one row.
     """
     labelled_BK = labels_BK != IGNORE
-    right_BK = (logits_BKV.argmax(dim=-1) == labels_BK) & labelled_BK
+    right_BK = (likely_BK == labels_BK) & labelled_BK
     if strategy == "seq":
         if rows_BK is None:
             rows_BK = torch.arange(len(labels_BK), device=labels_BK.device)[:, None].expand_as(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from swiftx.adapters.trainers.collators import PaddedBatch
 from swiftx.adapters.trainers.flat_batch import FlatBatch
+from swiftx.adapters.trainers.head_loss import head_loss, plain_head, without_head
 from swiftx.adapters.trainers.losses import Targets, hits, row_numbers, targets, token_losses
 from swiftx.adapters.trainers.objectives import Batch, Measured
 from swiftx.domain.plans.encoded import IGNORE, Encoded
@@ -31,9 +33,18 @@ class TokenObjective:
         plan: The training plan.
         model: What is trained, before it is wrapped.
         label_smoothing: Share of the probability that is spread over all tokens, in training.
+        chunked: Whether the output head may be used outside the model's forward; then the logits are made
+            chunk by chunk (`head_loss.py`), where a model and its losses allow it.
     """
 
-    def __init__(self, plan: TrainPlan, model: nn.Module, *, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        plan: TrainPlan,
+        model: nn.Module,
+        *,
+        label_smoothing: float = 0.0,
+        chunked: bool = False,
+    ) -> None:
         self.accuracy: str | None = f"{plan.acc_strategy}_acc"
         self._plan = plan
         self._label_smoothing = label_smoothing
@@ -41,6 +52,8 @@ class TokenObjective:
         self._metric = None if plan.token_metric is None else METRICS.get(plan.token_metric)
         accepted = _parameters(model)
         self._keeps_logits = plan.use_logits_to_keep is not False and "logits_to_keep" in accepted
+        chunked = chunked and self._loss is None and plan.use_logits_to_keep is not False
+        self._head = plain_head(model) if chunked else None
         self._collate = (
             FlatBatch() if plan.padding_free else PaddedBatch(plan.pad_token_id, plan.padding_side)
         )
@@ -66,26 +79,22 @@ class TokenObjective:
         if coefficient:
             inputs["output_router_logits"] = True
         if self._keeps_logits:
-            output = model(**inputs, logits_to_keep=target.positions_K)
-            logits_BKV = output.logits
-        else:
-            output = model(**inputs)
-            logits_BKV = output.logits[:, target.positions_K]
-        losses_BK = self._losses(logits_BKV, target, training=training)
-        loss = losses_BK.sum()
+            inputs["logits_to_keep"] = target.positions_K
+        answered = self._answer(model, inputs, target, training=training)
+        loss = answered.loss
         if coefficient and training:
-            loss = loss + coefficient * output.aux_loss * self.items(batch)
+            loss = loss + coefficient * answered.output.aux_loss * self.items(batch)
         with torch.no_grad():
             seen = hits(
-                logits_BKV.detach(),
+                answered.likely_BK,
                 target.labels_BK,
                 strategy=self._plan.acc_strategy,
                 rows_BK=rows_BK,
             )
-            channels = _by_channel(losses_BK.detach(), target.labels_BK, rows_BK, batch)
+            channels = _by_channel(answered.losses_BK, target.labels_BK, rows_BK, batch)
         results: Sequence[Any] = ()
         if self._metric is not None and not training:
-            results = _answers(logits_BKV, target.labels_BK, rows_BK)
+            results = _answers(answered.likely_BK, target.labels_BK, rows_BK)
         return Measured(loss=loss, hits=seen, channels=channels, results=results)
 
     def scores(self, results: Sequence[Any]) -> Mapping[str, float]:
@@ -94,6 +103,25 @@ class TokenObjective:
             return {}
         said, true = zip(*results, strict=True) if results else ((), ())
         return self._metric.function(Predictions(predictions=said, labels=true))
+
+    def _answer(
+        self, model: nn.Module, inputs: dict[str, Any], target: Targets, *, training: bool
+    ) -> _Answered:
+        """Run the model and hold what it says against the targets."""
+        smoothing = self._label_smoothing if training else 0.0
+        with nullcontext() if self._head is None else without_head(self._head):
+            output = model(**inputs)
+        scores = output.logits
+        if not self._keeps_logits:
+            scores = scores[:, target.positions_K]
+        if self._head is not None:
+            dft = self._plan.enable_dft_loss
+            found = head_loss(scores, self._head, target, label_smoothing=smoothing, dft=dft)
+            return _Answered(found.total, found.losses_BK, found.likely_BK, output)
+        losses_BK = self._losses(scores, target, training=training)
+        return _Answered(
+            losses_BK.sum(), losses_BK.detach(), scores.detach().argmax(dim=-1), output
+        )
 
     def _losses(self, logits_BKV: Tensor, target: Targets, *, training: bool) -> Tensor:
         if self._loss is None:
@@ -111,6 +139,15 @@ class TokenObjective:
                 hint="return 0 where the label is -100, and do not take the mean",
             )
         return losses_BK
+
+
+class _Answered(NamedTuple):
+    """The sum of the losses with its gradient; each loss; the most likely tokens; all the model said."""
+
+    loss: Tensor
+    losses_BK: Tensor
+    likely_BK: Tensor
+    output: Any
 
 
 _INPUTS = ("input_ids", "attention_mask", "position_ids")
@@ -150,10 +187,9 @@ def _by_channel(
 
 
 def _answers(
-    logits_BKV: Tensor, labels_BK: Tensor, rows_BK: Tensor | None
+    likely_BK: Tensor, labels_BK: Tensor, rows_BK: Tensor | None
 ) -> list[tuple[list[int], list[int]]]:
     """Return the most likely tokens and the labels of each row."""
-    said_BK = logits_BKV.argmax(dim=-1)
     if rows_BK is None:
         rows_BK = torch.arange(len(labels_BK), device=labels_BK.device)[:, None].expand_as(
             labels_BK
@@ -161,6 +197,6 @@ def _answers(
     labelled_BK = labels_BK != IGNORE
     rows = rows_BK[labelled_BK]
     counts = torch.bincount(rows).tolist()
-    said = said_BK[labelled_BK].split(counts)
+    said = likely_BK[labelled_BK].split(counts)
     true = labels_BK[labelled_BK].split(counts)
     return [(a.tolist(), b.tolist()) for a, b in zip(said, true, strict=True) if len(b)]
