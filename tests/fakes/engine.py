@@ -43,6 +43,7 @@ class ScriptedEngine:
         requests: What was asked, in order.
         batch_sizes: Requests of each `generate` call.
         cancelled: Submitted requests that were cancelled before their end.
+        closed: Whether it was closed.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class ScriptedEngine:
         self._count = threading.Lock()
         self._running = 0
         self._done: list[Completion] = []
-        self._closed = False
+        self.closed = False
 
     def submit(self, request: Request, listener: Listener) -> ScriptedTicket:
         tokens = self._tokens(request)
@@ -103,7 +104,7 @@ class ScriptedEngine:
             )
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
 
     def _run(
         self, request: Request, tokens: list[int], listener: Listener, ticket: ScriptedTicket
@@ -112,7 +113,7 @@ class ScriptedEngine:
             for delta in self._pieces(request, tokens):
                 if self._seconds:
                     time.sleep(self._seconds)
-                if ticket.cancelled or self._closed:
+                if ticket.cancelled or self.closed:
                     self.cancelled.append(request)
                     return
                 listener(delta)
@@ -161,7 +162,7 @@ class ScriptedEngine:
     def _tokens(self, request: Request) -> list[int]:
         """Return what the script says, and an end of turn; the room of the model permitting."""
         self.requests.append(request)
-        if self._closed:
+        if self.closed:
             raise BackendError("The engine is closed.")
         if request.adapter is not None and request.adapter not in self.facts.adapters:
             raise UsageError([ArgError(None, f"There is no adapter {request.adapter!r}.")])

@@ -18,11 +18,12 @@ CHAT_TEMPLATE = (
 )
 
 
-def save_tiny_model(folder: Path, *, seed: int = 0) -> str:
+def save_tiny_model(folder: Path, *, seed: int = 0, head_dim: int | None = None) -> str:
     """Save a Llama of 2 layers (hidden size 32, vocabulary 259) and return its folder.
 
     The tokenizer knows the 256 bytes and three control tokens, so one byte of UTF-8 is one token and
-    every text survives a round trip. Equal seeds give equal weights.
+    every text survives a round trip. Equal seeds give equal weights. Attention kernels have their own minimum
+    of `head_dim`, which is 8 here when it is None.
     """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -48,6 +49,7 @@ def save_tiny_model(folder: Path, *, seed: int = 0) -> str:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=head_dim,
         max_position_embeddings=2048,
         bos_token_id=0,
         pad_token_id=0,

@@ -33,6 +33,8 @@ def make_engine(args: Any, model: ServedModel, tokenizer: Tokenizer) -> Inferenc
     match args.infer_backend:
         case "pt":
             return _transformers(model, tokenizer)
+        case "vllm":
+            return _vllm(args, model, tokenizer)
         case other:
             raise NotBuiltYet(f"Answering with {other} is not built yet.")
 
@@ -47,3 +49,12 @@ def _transformers(model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
         loaded = TransformersLoader().load(model.loading)
         tuned = make_tuner().load(loaded.model, model.adapters)
         return TransformersEngine(tuned, tokenizer, max_model_len=model.max_model_len)
+
+
+def _vllm(args: Any, model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+    from swiftx.domain.inference.engine_options import vllm_plan
+
+    with extra("vllm"):
+        from swiftx.adapters.engines import vllm
+
+    return vllm.start(vllm_plan(args, model), tokenizer)

@@ -54,7 +54,6 @@ def test_vllm_gets_the_defaults_of_the_reference_and_decides_what_is_left_open()
         "disable_custom_all_reduce": True,
         "enforce_eager": False,
         "mm_processor_cache_gb": 4.0,
-        "disable_cascade_attn": False,
     }
 
 

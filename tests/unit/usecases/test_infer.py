@@ -432,6 +432,15 @@ def test_other_engines_make_batches_of_their_own(engine: Any, sizes: list[int]) 
     assert world.engines[0].batch_sizes == sizes
 
 
+def test_engine_is_closed_after_rows_and_after_a_chat() -> None:
+    worlds = [World(), World(terminal=ScriptedTerminal(["q1"]))]
+
+    worlds[0].infer(val_dataset=("ten.jsonl#1",))
+    worlds[1].infer()
+
+    assert [world.engines[0].closed for world in worlds] == [True, True]
+
+
 def test_merge_lora_answers_with_the_merged_model() -> None:
     world = World()
 

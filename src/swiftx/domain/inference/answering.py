@@ -62,6 +62,10 @@ class Answering:
         prefix = template.plan.response_prefix
         self._prefix = template.spec.response_prefix if prefix is None else prefix
 
+    def close(self) -> None:
+        """Free the model."""
+        self._engine.close()
+
     def batch(self, questions: Sequence[Question], *, first: int) -> list[Answer]:
         """Answer several questions at once, in order.
 

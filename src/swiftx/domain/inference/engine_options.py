@@ -26,7 +26,6 @@ VLLM: Mapping[str, str] = {
     "vllm_disable_custom_all_reduce": "disable_custom_all_reduce",
     "vllm_enforce_eager": "enforce_eager",
     "vllm_mm_processor_cache_gb": "mm_processor_cache_gb",
-    "vllm_disable_cascade_attn": "disable_cascade_attn",
     "vllm_limit_mm_per_prompt": "limit_mm_per_prompt",
     "vllm_max_lora_rank": "max_lora_rank",
     "vllm_quantization": "quantization",
@@ -34,6 +33,9 @@ VLLM: Mapping[str, str] = {
     "vllm_reasoning_parser": "reasoning_parser",
 }
 """Argument → field of vLLM's `AsyncEngineArgs`."""
+
+VLLM_WITHDRAWN: Mapping[str, str] = {"vllm_disable_cascade_attn": "disable_cascade_attn"}
+"""The same, of fields that newer releases do not have: there is no cascade attention left to disable."""
 
 VLLM_EXTRA = "vllm_engine_kwargs"
 """The argument that holds further fields; they win over the table."""
@@ -71,7 +73,7 @@ LMDEPLOY_VISION: Mapping[str, str] = {"lmdeploy_vision_batch_size": "max_batch_s
 """Argument → field of LMDeploy's `VisionConfig`."""
 
 ENGINE_ARGUMENTS: Mapping[str, frozenset[str]] = {
-    "vllm": frozenset({*VLLM, VLLM_EXTRA}),
+    "vllm": frozenset({*VLLM, *VLLM_WITHDRAWN, VLLM_EXTRA}),
     "sglang": frozenset({*SGLANG, *SGLANG_WITHDRAWN}),
     "lmdeploy": frozenset({*LMDEPLOY, *LMDEPLOY_VISION}),
 }
@@ -108,7 +110,10 @@ def vllm_plan(args: VllmArgs, model: ServedModel) -> VllmPlan:
         del options["max_lora_rank"]
     options |= args.vllm_engine_kwargs or {}
     return VllmPlan(
-        options=options, adapters=model.named_adapters, always=always, device=loading.device
+        options=options,
+        withdrawn=_options(args, VLLM_WITHDRAWN),
+        adapters=model.named_adapters,
+        always=always,
     )
 
 

@@ -27,6 +27,8 @@ class AnswerText:
         self._starts: list[int] = []  # characters decoded before each token
         self._decoded = 0
         self._pieces: list[str] = []
+        self._shown = 0  # characters of all pieces
+        self._shown_tokens = 0
         self.finish_reason: str | None = None
 
     @property
@@ -38,10 +40,20 @@ class AnswerText:
         """The generated ids without the stop id and without tokens that only spell an end word."""
         if not self._scanner.found:
             return tuple(self._ids)
-        length = sum(len(piece) for piece in self._pieces)
         return tuple(
-            token for token, start in zip(self._ids, self._starts, strict=True) if start < length
+            token
+            for token, start in zip(self._ids, self._starts, strict=True)
+            if start < self._shown
         )
+
+    @property
+    def shown_tokens(self) -> int:
+        """How many tokens, from the first one, have text that was shown; later ones may be held back."""
+        while self._shown_tokens < len(self._ids) and (
+            self._starts[self._shown_tokens] < self._shown
+        ):
+            self._shown_tokens += 1
+        return self._shown_tokens
 
     def push(self, token_id: int) -> str:
         """Take the next token and return the text that it completes, often one word, sometimes none."""
@@ -51,22 +63,25 @@ class AnswerText:
         self._starts.append(self._decoded)
         decoded = self._decoder.push(token_id)
         self._decoded += len(decoded)
-        piece = self._scanner.push(decoded)
-        self._pieces.append(piece)
+        piece = self._show(self._scanner.push(decoded))
         if self._scanner.found:
             self.finish_reason = "stop"
         elif self._limit is not None and len(self._ids) >= self._limit:
             return piece + self._finish("length")
         return piece
 
-    def finish(self) -> str:
+    def finish(self, reason: str = "length") -> str:
         """End the answer before a stop token came; return the text that was held back."""
-        return "" if self.finish_reason else self._finish("length")
+        return "" if self.finish_reason else self._finish(reason)
 
     def _finish(self, reason: str) -> str:
-        piece = self._scanner.push(self._decoder.flush()) + self._scanner.flush()
+        piece = self._show(self._scanner.push(self._decoder.flush()) + self._scanner.flush())
         self.finish_reason = "stop" if self._scanner.found else reason
+        return piece
+
+    def _show(self, piece: str) -> str:
         self._pieces.append(piece)
+        self._shown += len(piece)
         return piece
 
 

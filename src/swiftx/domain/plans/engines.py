@@ -36,15 +36,15 @@ class VllmPlan:
 
     Attributes:
         options: Keyword arguments of `AsyncEngineArgs`.
+        withdrawn: The same, of those that newer releases do not have.
         adapters: Name → folder of LoRA adapters that requests may ask for.
         always: Folder of the LoRA adapter of requests that ask for none; None for the bare model.
-        device: `cuda`, `npu` or `cpu`.
     """
 
     options: Mapping[str, Any]
+    withdrawn: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     adapters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     always: str | None = None
-    device: str = "cuda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,6 +212,7 @@ def _chat(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome
         converse(answering, ports.terminal, log, stream=args.stream is not False)
     finally:
         ports.results.close()
+        answering.close()
     if log.answers:
         ports.reporter.say(f"The conversation is in {path}")
     return InferOutcome(
@@ -247,6 +248,7 @@ def _answer_rows(
     finally:
         run.flush()
         run.outcome.seconds = (ports.clock.now() - started).total_seconds()
+        answering.close()
     run.score()
     ports.reporter.table("Answered", run.outcome.table())
     if run.first_error is not None and run.outcome.failed == run.outcome.samples:
