@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CORE   := .venv-core
+VLLM   := .venv-vllm
 PIP    := -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 
 # One compute thread a process: the tests run in parallel, and threads that fight for cores are slower.
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test test-core test-unit check fix docs bench clean
+.PHONY: help demo test test-core test-unit test-vllm check fix docs bench clean
 help:
 	@echo "make demo    install, fine-tune the packaged model on self-cognition, ask it who it is"
 	@echo "make test    install, run every test that this machine can run"
@@ -37,6 +38,12 @@ $(CORE)/.done: pyproject.toml .ci/constraints.txt
 	$(CORE)/bin/python $(PIP) -e . pytest hypothesis
 	@touch $@
 
+$(VLLM)/.done: .ci/vllm.txt
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r .ci/vllm.txt
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
 # --- the main job ------------------------------------------------------------------------------
 
 DEMO := demo-output
@@ -59,6 +66,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test test-core
 	$(BIN)/python -m pytest tests/unit tests/conformance
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/contract tests/integration tests/e2e
+	$(MAKE) test-vllm
 
 test-unit: $(VENV)/.test
 	$(BIN)/python -m pytest tests/unit
@@ -68,6 +76,10 @@ test-core: $(CORE)/.done
 	$(CORE)/bin/swiftx --help >/dev/null
 	$(CORE)/bin/swiftx sft --help >/dev/null
 	$(CORE)/bin/python -m pytest tests/unit
+
+# vLLM on a CPU, in an environment of its own; its libraries warn, which is no error of ours.
+test-vllm: $(VLLM)/.done
+	$(VLLM)/bin/python -m pytest -o filterwarnings=default tests/engines/vllm
 
 # --- quality -----------------------------------------------------------------------------------
 
@@ -91,4 +103,4 @@ bench: $(VENV)/.test
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) $(CORE) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CORE) $(VLLM) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,6 +8,4 @@ from tests.integration.conftest import packaged_cache, packaged_model, tiny_mode
 
 __all__ = ["packaged_cache", "packaged_model", "tiny_model"]
 
-collect_ignore = [
-    folder for folder in ("vllm", "sglang", "lmdeploy") if find_spec(folder) is None
-]
+collect_ignore = [folder for folder in ("vllm", "sglang", "lmdeploy") if find_spec(folder) is None]

@@ -24,7 +24,12 @@ from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.errors import UsageError
 
-TEXTS = ("The capital of France is", "Once upon a time, there was a", "1, 2, 3, 4,", "数一数：一、二、")
+TEXTS = (
+    "The capital of France is",
+    "Once upon a time, there was a",
+    "1, 2, 3, 4,",
+    "数一数：一、二、",
+)
 SMALL = {"kv_cache_memory_bytes": 2**28}
 
 
@@ -171,9 +176,7 @@ def test_answer_keeps_to_a_json_schema(
     assert isinstance(value["large"], bool)
 
 
-def test_schema_that_is_none_is_refused(
-    engine: InferenceEngine, prompts: list[list[int]]
-) -> None:
+def test_schema_that_is_none_is_refused(engine: InferenceEngine, prompts: list[list[int]]) -> None:
     with pytest.raises(UsageError, match="vLLM refuses"):
         engine.generate([greedy(prompts[0], json_schema='{"type": "nonsense"}')])
 
@@ -182,9 +185,7 @@ def test_prefix_of_an_earlier_prompt_is_not_computed_again(
     engine: InferenceEngine, tokenizer: HuggingFaceTokenizer
 ) -> None:
     system = tokenizer.encode("You answer in one word, in the language of the question. " * 8)
-    first, second = (
-        [*system, *tokenizer.encode(f"Question {number}?")] for number in range(2)
-    )
+    first, second = ([*system, *tokenizer.encode(f"Question {number}?")] for number in range(2))
 
     answers = [engine.generate([greedy(prompt)])[0] for prompt in (first, second)]
 
@@ -203,7 +204,9 @@ def adapters(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     for seed, name in enumerate(("always", "poet", "cook")):
         model = transformers.AutoModelForCausalLM.from_pretrained(tiny)
         torch.manual_seed(seed)
-        config = LoraConfig(target_modules="all-linear", r=8, lora_alpha=64, init_lora_weights=False)
+        config = LoraConfig(
+            target_modules="all-linear", r=8, lora_alpha=64, init_lora_weights=False
+        )
         folders[name] = str(tmp_path_factory.mktemp("adapters") / name)
         get_peft_model(model, config).save_pretrained(folders[name])
     return folders
@@ -239,7 +242,7 @@ def merged_answer(model: str, folder: str, prompt: list[int]) -> list[int]:
     found = merged.generate(
         torch.tensor([prompt]), do_sample=False, max_new_tokens=8, eos_token_id=None
     )
-    return found[0, len(prompt) :].tolist()
+    return list(found[0, len(prompt) :].tolist())
 
 
 def write_adapter(folder: Path, **config: Any) -> str:

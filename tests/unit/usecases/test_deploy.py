@@ -140,7 +140,7 @@ def test_the_engine_is_closed_in_the_end_whatever_happens() -> None:
     with pytest.raises(KeyboardInterrupt):
         world.deploy()
 
-    assert world.engines[0]._closed
+    assert world.engines[0].closed
 
 
 def test_mistakes_are_told_all_at_once_before_anything_is_loaded() -> None:

@@ -17,13 +17,11 @@ from swiftx.domain.plans.inference import EngineFacts, GenerationPlan, Request, 
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import ArgError, BackendError, UsageError
 
-for _name, _value in {  # read when vllm is imported, also by the processes that it starts
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # stdout is for answers
-}.items():
-    os.environ.setdefault(_name, _value)
+# Read when vllm is imported, also by the processes that it starts. Standard output is for answers.
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -188,7 +186,7 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
 
 
 def _refuse_unservable(plan: VllmPlan) -> None:
-    """Refuse adapters of which vLLM would say so only after the model is loaded, or with the first request."""
+    """Refuse adapters that vLLM would refuse only after the model is loaded, or with the first request."""
     folders = [*plan.adapters.values(), *([] if plan.always is None else [plan.always])]
     problems = [
         problem for folder in folders for problem in _adapter_problems(folder, plan.options)
