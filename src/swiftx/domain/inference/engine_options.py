@@ -1,7 +1,6 @@
 """The arguments of vLLM, SGLang and LMDeploy in the libraries' own names.
 
-One table a library says what becomes of each argument; `make test-vllm`, `make test-sglang` and
-`make test-lmdeploy` compare the names with those of the installed library.
+One table a library says what becomes of each argument; `make test-vllm` compares that of the installed vLLM.
 """
 
 from __future__ import annotations

@@ -109,8 +109,9 @@ INFER = Support(
     | _DATA
     | _TEMPLATE
     | _GENERATION
-    | words("infer_backend merge_lora safe_serialization max_shard_size"),
+    | words("merge_lora safe_serialization max_shard_size"),
     only={
+        "infer_backend": lambda value: value in {"pt", "vllm"},
         "task_type": lambda value: value == "causal_lm",
         "tuner_backend": lambda value: value == "peft",
     },
