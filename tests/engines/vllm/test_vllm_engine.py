@@ -112,6 +112,19 @@ def test_greedy_tokens_and_log_probabilities_are_those_of_transformers(
             assert [value for _, value in entry.top] == pytest.approx(best, abs=1e-3)
 
 
+def test_as_many_alternatives_come_as_were_asked_for_whatever_was_chosen(
+    engine: InferenceEngine, prompts: list[list[int]]
+) -> None:
+    plain = sampled(prompts[1], seed=1, temperature=2.0, logprobs=True)
+    one = sampled(prompts[1], seed=1, temperature=2.0, logprobs=True, top_logprobs=1)
+
+    answers = engine.generate([plain, one, greedy(prompts[0], logprobs=True, top_logprobs=1)])
+
+    for answer, count in zip(answers, (0, 1, 1), strict=True):
+        assert answer.logprobs is not None
+        assert {len(entry.top) for entry in answer.logprobs} == {count}
+
+
 def test_sampled_answers_depend_on_their_seed_and_not_on_the_batch(
     engine: InferenceEngine, prompts: list[list[int]]
 ) -> None:

@@ -87,6 +87,7 @@ class _VllmSource:
         )
 
     async def tokens(self, request: Request) -> AsyncGenerator[Tokens, None]:
+        alternatives = request.generation.top_logprobs or 0
         outputs = self._engine.generate(
             tokens_input(list(request.prompt_ids)),
             sampling_params(request.generation),
@@ -99,9 +100,8 @@ class _VllmSource:
                     answer = output.outputs[0]
                     if answer.finish_reason == "error":
                         raise BackendError("vLLM gave up on the request.")
-                    yield Tokens(
-                        answer.token_ids, self._logprobs(answer), output.num_cached_tokens or 0
-                    )
+                    logprobs = self._logprobs(answer, alternatives)
+                    yield Tokens(answer.token_ids, logprobs, output.num_cached_tokens or 0)
         except VLLMClientError as error:
             raise UsageError([ArgError(None, f"vLLM refuses the request: {error}")]) from error
         except VLLMError as error:
@@ -111,23 +111,22 @@ class _VllmSource:
         self._engine.shutdown()
         del self._engine  # or it would shut down again while the interpreter ends
 
-    def _logprobs(self, answer: CompletionOutput) -> list[TokenLogprob]:
+    def _logprobs(self, answer: CompletionOutput, alternatives: int) -> list[TokenLogprob]:
         if answer.logprobs is None:
             return []
         return [
-            self._logprob(token, position)
+            self._logprob(token, position, alternatives)
             for token, position in zip(answer.token_ids, answer.logprobs, strict=True)
         ]
 
-    def _logprob(self, token: int, position: Mapping[int, Any]) -> TokenLogprob:
-        # The chosen token comes first, then the likeliest; it is one of them or not.
-        best = sorted(position.items(), key=lambda item: item[1].rank)
-        asked = len(position) - (position[token].rank > len(position) - 1)
+    def _logprob(self, token: int, position: Mapping[int, Any], alternatives: int) -> TokenLogprob:
+        # vLLM adds the chosen token where it is not among the likeliest; its rank tells.
+        best = sorted(position.items(), key=lambda item: item[1].rank)[:alternatives]
         return TokenLogprob(
             token,
             self._text(token),
             min(position[token].logprob, 0.0),
-            tuple((self._text(each), min(entry.logprob, 0.0)) for each, entry in best[:asked]),
+            tuple((self._text(each), min(entry.logprob, 0.0)) for each, entry in best),
         )
 
     def _text(self, token: int) -> str:
