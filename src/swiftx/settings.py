@@ -136,6 +136,71 @@ class Settings(BaseSettings):
     )
 
 
+class TaskSettings(BaseSettings):
+    """Variables of the losses of embeddings and rerankers; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, case_sensitive=True
+    )
+
+    infonce_temperature: float = Field(
+        default=0.01,
+        gt=0,
+        validation_alias="INFONCE_TEMPERATURE",
+        description="Similarities are divided by it in the loss infonce.",
+    )
+    infonce_use_batch: bool = Field(
+        default=True,
+        validation_alias="INFONCE_USE_BATCH",
+        description="In infonce, documents of other rows are negatives too, on all devices. (default: true)",
+    )
+    infonce_hard_negatives: int | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="INFONCE_HARD_NEGATIVES",
+        description="Negatives of a row in infonce: the first so many, or some of them again.",
+    )
+    infonce_mask_fake_negative: bool = Field(
+        default=False,
+        validation_alias="INFONCE_MASK_FAKE_NEGATIVE",
+        description="In infonce, leave out documents more similar than the positive by 0.1.",
+    )
+    listwise_temperature: float = Field(
+        default=1.0,
+        gt=0,
+        validation_alias="LISTWISE_RERANKER_TEMPERATURE",
+        description="Scores are divided by it in the listwise losses of rerankers.",
+    )
+    listwise_min_group_size: int = Field(
+        default=2,
+        gt=0,
+        validation_alias="LISTWISE_RERANKER_MIN_GROUP_SIZE",
+        description="Questions with fewer documents do not count in the listwise losses.",
+    )
+    positive_token: str = Field(
+        default="yes",
+        validation_alias="GENERATIVE_RERANKER_POSITIVE_TOKEN",
+        description="What a generative reranker answers to a relevant document.",
+    )
+    negative_token: str = Field(
+        default="no",
+        validation_alias="GENERATIVE_RERANKER_NEGATIVE_TOKEN",
+        description="What it answers to another one.",
+    )
+    max_positive_samples: int = Field(
+        default=1,
+        gt=0,
+        validation_alias="MAX_POSITIVE_SAMPLES",
+        description="Positives drawn from each row of a reranker.",
+    )
+    max_negative_samples: int = Field(
+        default=7,
+        gt=0,
+        validation_alias="MAX_NEGATIVE_SAMPLES",
+        description="Negatives drawn for each positive of a reranker.",
+    )
+
+
 PASSED_ON: Mapping[str, str] = {
     "CUDA_VISIBLE_DEVICES": "Which NVIDIA devices are used. (default: all)",
     "ASCEND_RT_VISIBLE_DEVICES": "Which Ascend devices are used. (default: all)",
@@ -157,10 +222,23 @@ def load_settings() -> Settings:
         raise UsageError([_problem(detail) for detail in error.errors()]) from None
 
 
+def load_task_settings() -> TaskSettings:
+    """Read the variables of tasks.
+
+    Raises:
+        UsageError: A variable has a value that it cannot have; lists all of them.
+    """
+    try:
+        return TaskSettings()
+    except ValidationError as error:
+        raise UsageError([_problem(detail) for detail in error.errors()]) from None
+
+
 def variables() -> Mapping[str, str]:
     """Return what each variable does, in declaration order."""
     texts: dict[str, str] = {}
-    for field in Settings.model_fields.values():
+    fields = (*Settings.model_fields.values(), *TaskSettings.model_fields.values())
+    for field in fields:
         alias = field.validation_alias
         name, *older = alias.choices if isinstance(alias, AliasChoices) else [alias]
         described = f"{field.description}{_default(field)}"

@@ -28,6 +28,7 @@ from swiftx.domain.args.rule import Facts
 from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.launching.plan import rank, world_size
 from swiftx.domain.plans.facts import DeviceFacts
+from swiftx.domain.plans.tasks import TaskVariables
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.ports.hubs import DatasetHub
 from swiftx.domain.ports.trainer import StepObserver
@@ -44,6 +45,7 @@ def sft(
     *,
     observer: StepObserver | None = None,
     reporter: RecordingReporter | None = None,
+    variables: TaskVariables | None = None,
 ) -> TrainOutcome:
     """Run `swiftx sft` with a local model on this machine's CPU."""
     storage = LocalStorage()
@@ -78,6 +80,7 @@ def sft(
             reporter=reporter,
         ),
         TrainFacts(
+            variables=variables or TaskVariables(),
             model=facts.model,
             device=CPU,
             origin=resolved.origin,

@@ -10,6 +10,7 @@ from swiftx.domain.ports.system import Devices
 from swiftx.errors import StorageError
 
 if TYPE_CHECKING:
+    from swiftx.domain.plans.tasks import TaskVariables
     from swiftx.settings import Settings
 
 
@@ -21,11 +22,31 @@ def registered_names() -> Mapping[str, frozenset[str]]:
     from swiftx.domain.templates import registry as templates
 
     return {
+        **_trained_by_name(),
         "model_type": frozenset(models.names()),
         "template": frozenset(templates.names()),
         "loss_scale": frozenset(loss_scales.names()),
         "agent_template": frozenset(agents.names()),
     }
+
+
+def _trained_by_name() -> Mapping[str, frozenset[str]]:
+    """Return the names of losses and metrics, those of plugins included."""
+    from swiftx.domain.training.extensions import LOSSES, METRICS
+    from swiftx.domain.training.task import BUILT_IN_LOSSES, BUILT_IN_METRICS
+
+    return {
+        "loss_type": BUILT_IN_LOSSES | set(LOSSES.names()),
+        "metric": BUILT_IN_METRICS | set(METRICS.names()),
+    }
+
+
+def task_variables() -> TaskVariables:
+    """Return what the environment says of the losses of embeddings and rerankers."""
+    from swiftx.domain.plans.tasks import TaskVariables
+    from swiftx.settings import load_task_settings
+
+    return TaskVariables(**load_task_settings().model_dump())
 
 
 def default_systems() -> Mapping[str, str | None]:

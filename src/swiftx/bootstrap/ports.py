@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from swiftx import __version__
 from swiftx.bootstrap.libraries import extra, quiet_libraries
-from swiftx.bootstrap.machine import random_response
+from swiftx.bootstrap.machine import random_response, task_variables
 from swiftx.bootstrap.sources import data_ports, encoded_folder, fetch_weights, model_of
 from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.args.resolved import Resolved
@@ -79,6 +79,7 @@ def train_facts(resolved: Resolved[Any], facts: Facts) -> TrainFacts:
         world_size=facts.world_size,
         random_response=random_response(),
         cache=_cache_plan(facts),
+        variables=task_variables(),
     )
 
 

@@ -23,6 +23,7 @@ class Asked:
     seed: int = 42
     padding_free: bool = False
     packing: bool = False
+    acc_strategy: str = "token"
 
 
 def plan(task_type: str, variables: TaskVariables | None = None, **settings: Any) -> Any:

@@ -83,6 +83,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
+def heads_of(model: nn.Module) -> tuple[str, ...]:
+    """Return the names of a model's heads for classes; none for a language model."""
+    return tuple(name for name in HEADS if isinstance(getattr(model, name, None), nn.Module))
+
+
 def _class_logits(model: nn.Module, inputs: Mapping[str, Any], ends_B: Tensor) -> Tensor:
     """Return float, shape (B, C)."""
     head = getattr(unwrapped(model), "score", None)

@@ -46,6 +46,10 @@ class Objective(Protocol):
         """Return the tensors of one batch."""
         ...
 
+    def collate_validation(self, rows: Sequence[Encoded]) -> Batch:
+        """Return the tensors of one batch of an evaluation, the same ones each time."""
+        ...
+
     def items(self, batch: Batch) -> Tensor:
         """Return how many items (tokens, rows) the loss of a batch is a sum of: int, no dimensions."""
         ...

@@ -54,11 +54,15 @@ class RowObjective:
         )
         side = "right" if first_token else plan.padding_side
         self.batches = RowBatches(task, plan.pad_token_id, side)
+        self._validation = RowBatches(task, plan.pad_token_id, side)
         self._loss = _loss(task)
         self._local_loss = infonce if self._loss is _gathered_infonce else self._loss
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
         return self.batches(rows)
+
+    def collate_validation(self, rows: Sequence[Encoded]) -> Batch:
+        return self._validation(rows)
 
     def items(self, batch: Batch) -> Tensor:
         """Return the number of groups."""

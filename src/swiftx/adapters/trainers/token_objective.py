@@ -64,6 +64,9 @@ class TokenObjective:
             batch["channels"] = [row.channel or NO_CHANNEL for row in rows]
         return batch
 
+    def collate_validation(self, rows: Sequence[Encoded]) -> Batch:
+        return self.collate(rows)
+
     def items(self, batch: Batch) -> Tensor:
         """Return the number of trained tokens."""
         return (batch["labels"][:, 1:] != IGNORE).sum()

@@ -21,6 +21,7 @@ from swiftx.adapters.models.lora_files import (
     is_adapter,
     remember_initial,
 )
+from swiftx.adapters.models.pooled import heads_of
 from swiftx.adapters.models.sampled_inits import finish_init, prepare_init
 from swiftx.adapters.models.shifted_attention import SHIFTED
 from swiftx.adapters.tuners._shared import (
@@ -66,6 +67,7 @@ class PeftTuner:
         if not isinstance(plan, PeftPlan):
             raise TypeError(f"PeftTuner cannot carry out {plan!r}")
         base = cast(PreTrainedModel, model)
+        plan = _with_heads(base, plan)
         if isinstance(plan, LoraPlan) and plan.shifted_attention:
             plan = replace(
                 plan, modules_to_save=(*plan.modules_to_save, *embeddings_and_norms(base))
@@ -115,6 +117,19 @@ class PeftTuner:
                 f"adapters of {method} cannot be merged into the weights: {error}",
                 hint="use them as they are, with --adapters",
             ) from error
+
+
+def _with_heads(model: PreTrainedModel, plan: PeftPlan) -> PeftPlan:
+    """Train a head for classes whole: it may be new, and it is small."""
+    saved = dict.fromkeys((*plan.modules_to_save, *heads_of(model)))
+    return replace(plan, modules_to_save=tuple(saved))
+
+
+def _task_type(model: PreTrainedModel) -> TaskType:
+    if heads_of(model):
+        return TaskType.SEQ_CLS
+    tokens = model.get_output_embeddings() is not None
+    return TaskType.CAUSAL_LM if tokens else TaskType.FEATURE_EXTRACTION
 
 
 def _lora(plan: LoraPlan) -> dict[str, Any]:
@@ -201,7 +216,7 @@ def _config(model: PreTrainedModel, plan: PeftPlan) -> PeftConfig:
         )
     leaves_targets = plan.method in _OWN_TARGETS and plan.targets == (ALL_LINEAR,)
     shared: dict[str, Any] = {
-        "task_type": TaskType.CAUSAL_LM,
+        "task_type": _task_type(model),
         "target_modules": None
         if leaves_targets and plan.target_regex is None
         else target_modules(model, plan),

@@ -44,19 +44,21 @@ _ROWS = words(
     "loss_scale template system truncation_strategy agent_template use_chat_template response_prefix "
     "template_backend sanitize_control_tokens"
 )
-_CACHING = LOADING | _ROWS | words("to_cached_dataset output_dir exist_ok")
+_CACHING = (
+    LOADING
+    | _ROWS
+    | words("to_cached_dataset output_dir exist_ok task_type num_labels problem_type")
+)
 _NO_CACHING = words(
     "merge_lora quant_method quant_bits to_ollama to_mcore to_hf to_peft_format "
-    "streaming cached_dataset packing push_to_hub hub_model_id num_labels problem_type"
+    "streaming cached_dataset packing push_to_hub hub_model_id"
 )
 
 CACHED_DATASET = Support(
     runs=_CACHING,
-    only={"task_type": EXPORT.only["task_type"]},
     not_built=_NO_CACHING,
     no_effect=(EXPORT.runs | EXPORT.not_built | EXPORT.no_effect | frozenset(EXPORT.only))
     - _CACHING
-    - _NO_CACHING
-    - {"task_type"},
+    - _NO_CACHING,
 )
 """`export --to_cached_dataset true`, which looks at rows and at no weights."""

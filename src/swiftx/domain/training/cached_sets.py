@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, overload
 
+from swiftx.domain.datasets.sequences import ANSWERS, RowUse
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.encoded import EncodedStore, OpenedFolder, StoredRows
 from swiftx.domain.templates.chat_template import ChatTemplate
@@ -30,22 +32,30 @@ _COMPARED = {
 
 
 def cached_sets(
-    paths: Sequence[str], template: ChatTemplate, store: EncodedStore
+    paths: Sequence[str],
+    template: ChatTemplate,
+    store: EncodedStore,
+    *,
+    use: RowUse = ANSWERS,
 ) -> list[TokenizedData]:
     """Return the data sets of folders.
 
     Args:
         paths: The folders.
         template: Of the run that is to use them.
+        store: Holds the folders.
+        use: What the run uses rows for.
 
     Raises:
         NotFound: A folder holds no cached data set.
         DataError: One is damaged.
-        UsageError: One was made for another tokenizer or template, or with longer rows.
+        UsageError: One was made for another task, tokenizer or template, or with longer rows.
     """
     folders = {path: _opened(path, store) for path in paths}
     problems = [
-        problem for path, folder in folders.items() for problem in _problems(path, folder, template)
+        problem
+        for path, folder in folders.items()
+        for problem in _problems(path, folder, template, use)
     ]
     if problems:
         raise UsageError(problems)
@@ -62,8 +72,16 @@ def _opened(path: str, store: EncodedStore) -> OpenedFolder:
     return folder
 
 
-def _problems(path: str, folder: OpenedFolder, template: ChatTemplate) -> Iterator[ArgError]:
-    wanted, made = made_with(template), folder.note
+def _problems(
+    path: str, folder: OpenedFolder, template: ChatTemplate, use: RowUse
+) -> Iterator[ArgError]:
+    wanted, made = made_with(template, use), folder.note
+    if made.get("use", asdict(ANSWERS)) != wanted["use"]:
+        yield ArgError(
+            _ARGUMENT,
+            f"{_ARGUMENT}: {path!r} was made for another task, or for other labels.",
+            f"{_AGAIN} and the --task_type, --num_labels and --problem_type of this run.",
+        )
     if made.get("tokenizer") is None or made["tokenizer"] != wanted["tokenizer"]:
         yield ArgError(
             _ARGUMENT,

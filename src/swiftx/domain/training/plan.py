@@ -9,11 +9,14 @@ from typing import Any
 from swiftx.domain.args.groups.hf_trainer_table import HfTrainerArgs
 from swiftx.domain.args.groups.trainer import TrainerArgs
 from swiftx.domain.args.groups.training import TrainingArgs
+from swiftx.domain.plans.tasks import TaskPlan
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
+from swiftx.domain.training.extensions import LOSSES, METRICS
 from swiftx.domain.training.galore import galore_plan
+from swiftx.domain.training.task import loss_name, measured_names
 from swiftx.errors import ArgError, NotFound, UsageError
 
 _NOT_THE_TRAINERS = frozenset(
@@ -57,6 +60,7 @@ def train_plan(
     resume_from: str | None,
     has_validation: bool,
     packs: Sequence[Sequence[int]] | None = None,
+    task: TaskPlan | None = None,
     statistics: Mapping[str, Any],
 ) -> TrainPlan:
     """Return the plan of resolved training arguments.
@@ -69,6 +73,7 @@ def train_plan(
         resume_from: The checkpoint to continue from.
         has_validation: Whether there are validation rows; without, nothing is evaluated.
         packs: Numbers of the training rows that share a sequence; None when they are not packed.
+        task: How whole rows are learned; None where tokens are.
         statistics: What logging.jsonl says of the data.
 
     Raises:
@@ -77,7 +82,8 @@ def train_plan(
     trainer = {name: getattr(args, name) for name in TRAINER_NAMES}
     if not has_validation:
         trainer |= {"eval_strategy": "no", "eval_steps": None, "eval_on_start": False}
-    _check_metric(args, evaluates=has_validation and args.eval_strategy != "no")
+    evaluates = has_validation and args.eval_strategy != "no"
+    _check_metric(args, measured_names(args, task), evaluates=evaluates)
     starts_afresh = args.resume_only_model and args.ignore_data_skip
     return TrainPlan(
         output_dir=str(args.output_dir),
@@ -98,6 +104,11 @@ def train_plan(
         acc_strategy=args.acc_strategy,
         use_logits_to_keep=args.use_logits_to_keep,
         enable_dft_loss=args.enable_dft_loss,
+        task=task,
+        token_loss=_plugin(loss_name(args), LOSSES.names()) if task is None else None,
+        token_metric=_plugin(args.metric, METRICS.names()) if task is None else None,
+        enable_channel_loss=args.enable_channel_loss,
+        router_aux_loss_coef=args.router_aux_loss_coef,
         lora_plus_ratio=args.lorap_lr_ratio,
         lisa=_lisa(args),
         galore=galore_plan(args),
@@ -144,16 +155,20 @@ def resumed_checkpoint(path: str | None, storage: Storage) -> str | None:
     return f"{path}/{name}"
 
 
-def _check_metric(args: TrainingArgs, *, evaluates: bool) -> None:
-    measured = ("loss", f"{args.acc_strategy}_acc")
+def _plugin(name: str | None, registered: Sequence[str]) -> str | None:
+    return name if name is not None and name in registered else None
+
+
+def _check_metric(args: TrainingArgs, measured: Sequence[str], *, evaluates: bool) -> None:
     metric = args.metric_for_best_model
-    if evaluates and metric is not None and metric.removeprefix("eval_") not in measured:
+    unknown = metric is not None and metric.removeprefix("eval_") not in measured
+    if evaluates and unknown and _plugin(args.metric, METRICS.names()) is None:
         raise UsageError(
             [
                 ArgError(
                     "metric_for_best_model",
                     f"metric_for_best_model={metric!r} is not measured",
-                    f"there are {' and '.join(measured)}",
+                    f"there are {', '.join(measured)}",
                 )
             ]
         )

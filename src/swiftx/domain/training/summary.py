@@ -25,11 +25,17 @@ def summary(outcome: TrainOutcome) -> dict[str, str]:
     return rows
 
 
-def next_command(outcome: TrainOutcome, *, is_adapter: bool) -> str | None:
-    """Return the command that talks to the result; None when nothing was saved."""
+def next_command(outcome: TrainOutcome, *, is_adapter: bool, talks: bool = True) -> str | None:
+    """Return the command that uses the result; None when nothing was saved.
+
+    Args:
+        is_adapter: Whether it goes on a model.
+        talks: Whether it answers in words; else it needs rows.
+    """
     if outcome.last_checkpoint is None:
         return None
-    return f"swiftx infer --{'adapters' if is_adapter else 'model'} {outcome.last_checkpoint}"
+    rows = "" if talks else " --val_dataset …"
+    return f"swiftx infer --{'adapters' if is_adapter else 'model'} {outcome.last_checkpoint}{rows}"
 
 
 def share(part: int, whole: int) -> str:

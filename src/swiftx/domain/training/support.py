@@ -48,6 +48,8 @@ RUNS = TUNER_ARGUMENTS | _words(
     "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
     "dataloader_drop_last dataloader_in_order dataloader_multiprocessing_context train_dataloader_shuffle "
     "group_by_length "
+    # what is learned
+    "task_type num_labels problem_type loss_type metric enable_channel_loss router_aux_loss_coef "
     # evaluation, checkpoints, logs
     "eval_strategy eval_steps eval_delay eval_on_start metric_for_best_model greater_is_better "
     "load_best_model_at_end save_strategy save_steps save_total_limit save_only_model resume_from_checkpoint "
@@ -61,19 +63,18 @@ RUNS = TUNER_ARGUMENTS | _words(
 ONLY: Mapping[str, Callable[[Any], bool]] = {
     "logging_nan_inf_filter": bool,
     "save_safetensors": bool,
-    "task_type": lambda value: value == "causal_lm",
     "train_sampling_strategy": lambda value: value in {"random", "sequential", "group_by_length"},
     "tuner_backend": lambda value: value == "peft",
 }
 """Done for the values for which the function is true, refused for the others."""
 
 NOT_BUILT = _words(
-    "streaming sequence_parallel_size optimizer metric loss_type "
-    "quant_method quant_bits num_labels problem_type init_strategy "
+    "streaming sequence_parallel_size optimizer "
+    "quant_method quant_bits init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed zero_hpz_partition_size deepspeed_autotp_size fsdp fsdp_config parallelism_config "
-    "router_aux_loss_coef enable_channel_loss use_liger_kernel enable_jit_checkpoint save_on_each_node "
+    "use_liger_kernel enable_jit_checkpoint save_on_each_node "
     "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter "
     "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "
     "swanlab_lark_secret swanlab_mode"
@@ -99,6 +100,11 @@ NO_EFFECT = _words(
 )
 """Without meaning for what these commands can do; named in a warning."""
 
+_TOKENS = _words(
+    "loss_scale label_smoothing_factor enable_dft_loss enable_channel_loss use_logits_to_keep acc_strategy "
+    "router_aux_loss_coef"
+)
+_CLASSES = _words("num_labels problem_type")
 _WITHOUT_PACKING = _words("packing_length")
 _WITHOUT_PADDING = _words("padding_side use_cache")
 
@@ -129,6 +135,10 @@ def refuse_unbuilt(args: TrainingArgs, origin: Mapping[str, str]) -> None:
 def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the arguments that were given and change nothing in this run."""
     idle = NO_EFFECT | idle_tuner_arguments(args)
+    if args.task_type != "causal_lm":
+        idle |= _TOKENS
+    if args.task_type != "seq_cls":
+        idle |= _CLASSES
     if not args.packing:
         idle |= _WITHOUT_PACKING
     if args.padding_free:

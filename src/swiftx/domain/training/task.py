@@ -29,6 +29,12 @@ _METRICS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+BUILT_IN_LOSSES = frozenset(name for names in _LOSSES.values() for name in names)
+BUILT_IN_METRICS = frozenset(
+    {"nlg", "rouge", *(name for names in _METRICS.values() for name in names)}
+)
+
+
 class TaskArguments(Protocol):
     """The arguments that decide on a task."""
 
@@ -44,8 +50,6 @@ class TrainedTaskArguments(TaskArguments, Protocol):
     """Those that decide on its training too."""
 
     @property
-    def loss_type(self) -> str | None: ...
-    @property
     def metric(self) -> str | None: ...
     @property
     def seed(self) -> int: ...
@@ -53,6 +57,8 @@ class TrainedTaskArguments(TaskArguments, Protocol):
     def padding_free(self) -> bool: ...
     @property
     def packing(self) -> bool: ...
+    @property
+    def acc_strategy(self) -> str: ...
 
 
 def row_use(args: TaskArguments) -> RowUse:
@@ -79,6 +85,7 @@ def task_plan(
     """
     task = pooling_task(args.task_type)
     if task is None:
+        _refuse(_wrong_names(args, None))
         return None
     problems = [*_wrong_names(args, task), *_laid_end_to_end(args)]
     answers: dict[str, int] = {}
@@ -96,9 +103,8 @@ def task_plan(
                 )
             else:
                 answers[side] = found
-    if problems:
-        raise UsageError(problems)
-    loss = args.loss_type or usual_loss(task, args.problem_type)
+    _refuse(problems)
+    loss = loss_name(args) or usual_loss(task, args.problem_type)
     return TaskPlan(
         task=task,
         loss=loss,
@@ -140,18 +146,63 @@ def _usual_metric(task: PoolingTask, loss: str) -> str:
     return "infonce" if loss == "infonce" else _METRICS[task][0]
 
 
-def _wrong_names(args: TrainedTaskArguments, task: PoolingTask) -> list[ArgError]:
-    """Return the built-in losses and metrics that belong to another task; plugins know what they do."""
-    losses = (usual_loss(task, args.problem_type),) if task == "seq_cls" else _LOSSES[task]
-    known = {"loss_type": (*losses, *LOSSES.names()), "metric": (*_METRICS[task], *METRICS.names())}
+def loss_name(args: TrainedTaskArguments) -> str | None:
+    """Return the loss that was named; None for the usual one. Only `pt` and `sft` name one of these."""
+    loss = getattr(args, "loss_type", None)
+    return loss if isinstance(loss, str) else None
+
+
+def measured_names(args: TrainedTaskArguments, task: TaskPlan | None) -> tuple[str, ...]:
+    """Return what evaluations measure, without what metrics of plugins do."""
+    if task is None:
+        return ("loss", f"{args.acc_strategy}_acc")
+    if task.task == "seq_cls":
+        regression = task.problem_type == REGRESSION
+        return ("loss", *(("mse", "mae", "pearson") if regression else ("acc",)))
+    return ("loss", *_MEASURED.get(task.metric, ()))
+
+
+_MEASURED: Mapping[str, tuple[str, ...]] = {
+    "reranker": ("mrr", "ndcg"),
+    "infonce": ("margin", "mean_pos", "mean_neg"),
+    "embedding": tuple(
+        f"{kind}_{name}"
+        for kind in ("pearson", "spearman")
+        for name in ("cosine", "euclidean", "manhattan", "dot_product")
+    ),
+}
+
+
+def _refuse(problems: list[ArgError]) -> None:
+    if problems:
+        raise UsageError(problems)
+
+
+def _wrong_names(args: TrainedTaskArguments, task: PoolingTask | None) -> list[ArgError]:
+    """Return the losses and metrics that belong to another task."""
+    of = "tokens" if task is None else "rows"
+    plugins = tuple(loss.name for loss in LOSSES.all() if loss.of == of)
+    if task is None:
+        losses: tuple[str, ...] = ()
+    elif task == "seq_cls":
+        losses = (usual_loss(task, args.problem_type),)
+    else:
+        losses = _LOSSES[task]
+    metrics = ("acc",) if task is None else _METRICS[task]
+    known = {
+        "loss_type": (loss_name(args), (*losses, *plugins)),
+        "metric": (args.metric, (*metrics, *METRICS.names())),
+    }
     return [
         ArgError(
             name,
-            f"{name}={value!r} is not for --task_type {task}.",
-            f"There are {', '.join(names)}; plugins can add more.",
+            f"{name}={value!r} is not for --task_type {args.task_type}.",
+            f"There are {', '.join(names)}; plugins can add more."
+            if names
+            else "Leave it out for the cross entropy of tokens, or register a plugin.",
         )
-        for name, names in known.items()
-        if (value := getattr(args, name)) is not None and value not in names
+        for name, (value, names) in known.items()
+        if value is not None and value not in names
     ]
 
 

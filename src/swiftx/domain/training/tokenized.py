@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from swiftx.domain.chat.rows import StandardRow
@@ -164,13 +164,17 @@ def keep_tokens(
     data = _made(opened or open_all(plan, ports.data), plan, template, ports, draft, use)
     draft.add_lines(_HELD, data.held())
     took = (ports.clock.now() - started).total_seconds()
-    draft.keep({**_note(data), "seconds": took, **made_with(template)})
+    draft.keep({**_note(data), "seconds": took, **made_with(template, use)})
     return data
 
 
-def made_with(template: ChatTemplate) -> dict[str, Any]:
+def made_with(template: ChatTemplate, use: RowUse) -> dict[str, Any]:
     """Return what tokens depend on besides rows, to be kept beside them."""
-    return {"template": template_parts(template), "tokenizer": template.tokenizer.fingerprint}
+    return {
+        "template": template_parts(template),
+        "tokenizer": template.tokenizer.fingerprint,
+        "use": asdict(use),
+    }
 
 
 def kept_tokens(folder: OpenedFolder) -> TokenizedData:

@@ -13,6 +13,7 @@ from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
+from swiftx.domain.training.task import row_use
 from swiftx.domain.training.tokenized import TRAIN, VALIDATION, TokenPorts, keep_tokens
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
 
@@ -79,7 +80,7 @@ def cache_dataset(args: ExportArgs, ports: CachedDatasetPorts, facts: CachedData
             hint="Train with --dataset.",
         )
     template = ChatTemplate(template_plan(args, origin=facts.origin, today=facts.today), tokenizer)
-    data = keep_tokens(plan, template, ports.tokens, args.output_dir)
+    data = keep_tokens(plan, template, ports.tokens, args.output_dir, use=row_use(args))
     for name, tokens in ((TRAIN, data.train), (VALIDATION, data.validation)):
         if tokens is not None:
             reporter.table(f"Tokens ({name})", tokens.table)

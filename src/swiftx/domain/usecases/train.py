@@ -19,6 +19,7 @@ from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
+from swiftx.domain.plans.tasks import TaskVariables
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan, TunerPlan
 from swiftx.domain.ports.model import ModelLoader
@@ -35,6 +36,7 @@ from swiftx.domain.training.packing import lengths_of, packing
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
 from swiftx.domain.training.summary import next_command, summary
 from swiftx.domain.training.support import ineffective, refuse_unbuilt
+from swiftx.domain.training.task import row_use, task_plan
 from swiftx.domain.training.tokenized import (
     CachePlan,
     TokenPorts,
@@ -43,7 +45,7 @@ from swiftx.domain.training.tokenized import (
     tokenize,
 )
 from swiftx.domain.tuning.plan import tuner_plan
-from swiftx.errors import DataError, NotBuiltYet
+from swiftx.errors import ArgError, DataError, NotBuiltYet, UsageError
 
 ARGS_FILE = "args.json"
 VALIDATION_FILE = "val_dataset.jsonl"
@@ -74,6 +76,7 @@ class TrainFacts:
         agent: How tools are written; None refuses rows that use tools.
         random_response: Where a row has several responses, draw one.
         cache: Where tokens are cached; None with plugins.
+        variables: What the environment says of the losses of embeddings and rerankers.
     """
 
     model: ModelFacts
@@ -86,6 +89,7 @@ class TrainFacts:
     agent: AgentTemplate | None = None
     random_response: bool = True
     cache: CachePlan | None = None
+    variables: TaskVariables = field(default_factory=TaskVariables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     """
     refuse_unbuilt(args, facts.origin)
     _refuse_model(facts.model)
+    _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     resume_from = resumed_checkpoint(args.resume_from_checkpoint, ports.storage)
     _claim_folder(args, ports, facts)
@@ -129,8 +134,10 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
         facts.device,
         world_size=facts.world_size,
         trust_remote_code=args.trust_remote_code,
+        new_head_seed=args.seed,
     )
     tokenizer = ports.loader.tokenizer(loading)
+    task = task_plan(args, tokenizer, facts.variables)
     rows = _rows(args, tokenizer, ports, facts)
     plan = train_plan(
         args,
@@ -140,6 +147,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
         resume_from=resume_from,
         has_validation=len(rows.validation) > 0,
         packs=rows.packs,
+        task=task,
         statistics=rows.statistics,
     )
     ports.trainer.check(plan)
@@ -152,7 +160,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
         validation=rows.validation,
         observer=ports.observer,
     )
-    _report(outcome, tuning, ports, facts)
+    _report(outcome, tuning, ports, facts, talks=task is None)
     return outcome
 
 
@@ -166,6 +174,19 @@ def _refuse_model(model: ModelFacts) -> None:
         raise NotBuiltYet(
             f"{model.folder!r} is quantised ({model.quantization}); training such models is not built yet",
             hint="name the model that it was made from",
+        )
+
+
+def _refuse_even_use_of_experts(args: TrainingArgs, model: ModelFacts) -> None:
+    if args.router_aux_loss_coef and not model.is_moe:
+        raise UsageError(
+            [
+                ArgError(
+                    "router_aux_loss_coef",
+                    f"router_aux_loss_coef: {model.folder!r} is no mixture of experts.",
+                    "Leave --router_aux_loss_coef out.",
+                )
+            ]
         )
 
 
@@ -212,8 +233,8 @@ def _lazy(
     if not plan.val_dataset:
         _keep_held(args, map(json_line, data.validation), ports, facts)
     return _Rows(
-        train=LazyRows(data.train, template, strict=args.strict),
-        validation=LazyRows(data.validation, template, strict=args.strict),
+        train=LazyRows(data.train, template, use=row_use(args), strict=args.strict),
+        validation=LazyRows(data.validation, template, use=row_use(args), strict=args.strict),
         statistics={"train_dataset": f"{len(data.train)} rows, tokenized when needed"},
     )
 
@@ -226,11 +247,17 @@ def _tokenized(
     facts: TrainFacts,
 ) -> _Rows:
     """Return all rows encoded; with --packing, training rows in sequences of so many tokens."""
-    sets = cached_sets(args.cached_dataset, template, ports.tokens.encoded)
+    sets = cached_sets(args.cached_dataset, template, ports.tokens.encoded, use=row_use(args))
     for path, cached in zip(args.cached_dataset, sets, strict=True):
         ports.reporter.table(f"Data ({path})", cached.table)
     if plan.dataset or plan.val_dataset:
-        data = tokenize(plan, template, ports.tokens, cache=_cache(args, ports, facts))
+        data = tokenize(
+            plan,
+            template,
+            ports.tokens,
+            cache=_cache(args, ports, facts),
+            use=row_use(args),
+        )
         _keep_held(args, data.held(), ports, facts)
         sets.append(data)
     train = joined([each.train for each in sets if each.train is not None])
@@ -322,7 +349,9 @@ def _samples(plan: TunerPlan, rows: Sequence[Encoded]) -> list[Encoded]:
     return [rows[index] for index in range(min(count, len(rows)))]
 
 
-def _report(outcome: TrainOutcome, plan: TunerPlan, ports: TrainPorts, facts: TrainFacts) -> None:
+def _report(
+    outcome: TrainOutcome, plan: TunerPlan, ports: TrainPorts, facts: TrainFacts, *, talks: bool
+) -> None:
     if facts.rank != 0:
         return
     ports.reporter.table("Stopped" if outcome.interrupted else "Trained", summary(outcome))
@@ -331,9 +360,9 @@ def _report(outcome: TrainOutcome, plan: TunerPlan, ports: TrainPorts, facts: Tr
             f"Go on with the same command and\n  --resume_from_checkpoint {outcome.last_checkpoint}"
         )
         return
-    command = next_command(outcome, is_adapter=not isinstance(plan, FullPlan))
+    command = next_command(outcome, is_adapter=not isinstance(plan, FullPlan), talks=talks)
     if command is not None:
-        ports.reporter.say(f"Talk to it:\n  {command}")
+        ports.reporter.say(f"{'Talk to it' if talks else 'Use it'}:\n  {command}")
 
 
 def _padding(tokenizer: Tokenizer) -> int:
