@@ -24,6 +24,7 @@ from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.args.archive import dump
 from swiftx.domain.args.commands.sft import SftArgs
 from swiftx.domain.args.resolution import resolve_command
+from swiftx.domain.args.resolved import Resolved
 from swiftx.domain.args.rule import Facts
 from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.launching.plan import rank, world_size
@@ -50,25 +51,16 @@ def sft(
     """Run `swiftx sft` with a local model on this machine's CPU."""
     storage = LocalStorage()
     reporter = reporter or RecordingReporter()
-    inspector = ConfigInspector()
-    facts = Facts(
-        device=CPU,
-        model=inspector.facts(str(arguments["model"])),
-        storage=storage,
-        now=datetime.now(),
-        cwd=os.getcwd(),
-        environ={},
-        world_size=world_size(os.environ),
-    )
-    resolved = resolve_command("sft", SftArgs, cli=arguments, environ={}, config=None, facts=facts)
+    facts = _facts(arguments, storage)
+    settled = _resolved(arguments, facts)
     assert facts.model is not None
     return train(
-        resolved.args,
+        settled.args,
         TrainPorts(
             tokens=TokenPorts(
                 data=DataPorts(FileRows(), storage, NumpyShuffler(), _no_hub),
                 encoded=FolderStore(ENCODED),
-                workers=ForkedWorkers(resolved.args.dataset_num_proc),
+                workers=ForkedWorkers(settled.args.dataset_num_proc),
                 clock=SystemClock(),
                 reporter=reporter,
             ),
@@ -83,13 +75,34 @@ def sft(
             variables=variables or TaskVariables(),
             model=facts.model,
             device=CPU,
-            origin=resolved.origin,
-            args_json=dump(resolved, version="0", storage=storage),
+            origin=settled.origin,
+            args_json=dump(settled, version="0", storage=storage),
             today=facts.now.date(),
             rank=rank(os.environ),
             world_size=facts.world_size,
         ),
     )
+
+
+def resolved(arguments: Mapping[str, str | Sequence[str]]) -> SftArgs:
+    """Return the arguments of a run."""
+    return _resolved(arguments, _facts(arguments, LocalStorage())).args
+
+
+def _facts(arguments: Mapping[str, str | Sequence[str]], storage: LocalStorage) -> Facts:
+    return Facts(
+        device=CPU,
+        model=ConfigInspector().facts(str(arguments["model"])),
+        storage=storage,
+        now=datetime.now(),
+        cwd=os.getcwd(),
+        environ={},
+        world_size=world_size(os.environ),
+    )
+
+
+def _resolved(arguments: Mapping[str, str | Sequence[str]], facts: Facts) -> Resolved[SftArgs]:
+    return resolve_command("sft", SftArgs, cli=arguments, environ={}, config=None, facts=facts)
 
 
 def _no_hub(use_hf: bool) -> DatasetHub:

@@ -110,7 +110,8 @@ CASES = {
         first=0.1, last=0.02, metric={"pearson": 0.9},
     ),
     "infonce": Case(
-        "embedding", similar, {"max_steps": "200", "eval_steps": "200", "learning_rate": "2e-3"}, first=1.0, last=0.3, metric={"margin": 0.2}
+        "embedding", similar, {"max_steps": "200", "eval_steps": "200", "learning_rate": "2e-3"},
+        first=1.0, last=0.3, metric={"margin": 0.2},
     ),
     "cosine_similarity": Case(
         "embedding", similar, {"loss_type": "cosine_similarity"},
@@ -267,7 +268,9 @@ def test_adapters_hold_the_head_and_fit_the_model_again(
 
 def test_a_resumed_run_draws_the_same_documents(tiny_model: str, tmp_path: Path) -> None:
     case = CASES["reranker"]._replace(
-        rows=lambda: [{**row, "negative_messages": row["negative_messages"] * 6} for row in ranked()]
+        rows=lambda: [
+            {**row, "negative_messages": row["negative_messages"] * 6} for row in ranked()
+        ]
     )
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()

@@ -108,7 +108,8 @@ class Loop(Trainer):
         )
         size = self.args.eval_batch_size
         dealt = [list(mine[start : start + size]) for start in range(0, len(mine), size)]
-        return DataLoader(self.eval_dataset, batch_sampler=dealt, **self._loading())
+        options = {**self._loading(), "collate_fn": self._objective.collate_validation}
+        return DataLoader(self.eval_dataset, batch_sampler=dealt, **options)
 
     def _loading(self) -> dict[str, Any]:
         """Return the data loader's options; its generator keeps it away from the global random numbers."""

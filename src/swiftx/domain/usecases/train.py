@@ -21,7 +21,7 @@ from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.plans.tasks import TaskVariables
 from swiftx.domain.plans.training import TrainOutcome
-from swiftx.domain.plans.tuning import FullPlan, LoraPlan, TunerPlan
+from swiftx.domain.plans.tuning import FullPlan, LoraPlan, PeftPlan, TunerPlan
 from swiftx.domain.ports.model import ModelLoader
 from swiftx.domain.ports.system import Reporter, Storage
 from swiftx.domain.ports.tokenizer import Tokenizer
@@ -125,6 +125,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_model(facts.model)
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
+    _refuse_untrained_head(args, tuning)
     resume_from = resumed_checkpoint(args.resume_from_checkpoint, ports.storage)
     _claim_folder(args, ports, facts)
     _say_what_changes_nothing(args, ports, facts)
@@ -187,6 +188,15 @@ def _refuse_even_use_of_experts(args: TrainingArgs, model: ModelFacts) -> None:
                     "Leave --router_aux_loss_coef out.",
                 )
             ]
+        )
+
+
+def _refuse_untrained_head(args: TrainingArgs, plan: TunerPlan) -> None:
+    """Refuse adapters of our own with a head: it would be neither trained nor saved."""
+    if args.task_type in ("seq_cls", "reranker") and not isinstance(plan, FullPlan | PeftPlan):
+        raise NotBuiltYet(
+            f"--train_type {args.train_type} does not train the head of --task_type {args.task_type} yet",
+            hint="use lora or full",
         )
 
 
