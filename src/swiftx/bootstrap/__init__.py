@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from swiftx.domain.usecases.preview import PreviewOutcome
 
 _LAUNCHED = frozenset({"pt", "sft", "rlhf", "infer"})
-_BUILT = frozenset({"pt", "sft", "infer", "preview", "export", "merge-lora", "deploy"})
+_BUILT = frozenset({"pt", "sft", "infer", "preview", "export", "merge-lora", "deploy", "app"})
 
 
 def run_facts(explain_device: str | None) -> Facts:
@@ -84,13 +84,18 @@ def with_model(
     from swiftx.adapters.models.inspector import ConfigInspector
 
     model = getattr(args, "model", None)
-    if model is None:
+    if model is None or _answers_elsewhere(args):
         return facts
     folder = model_folder(args, model, download=download, weights=False, say=say)
     if folder is None:
         return facts
     found = ConfigInspector().facts(folder, model_type=args.model_type)
     return replace(facts, model=found)
+
+
+def _answers_elsewhere(args: Any) -> bool:
+    """Whether the model is a name on another service, and no files of it are needed."""
+    return hasattr(args, "studio_title") and bool(args.base_url)
 
 
 def refuse_unbuilt(command: str) -> None:
@@ -154,6 +159,8 @@ def run(
             return _export(resolved, facts, reporter)
         case "deploy":
             return _deploy(resolved, facts, reporter)
+        case "app":
+            return _app(resolved, facts, reporter)
     raise AssertionError(f"`swiftx {command}` passed refuse_unbuilt()")
 
 
@@ -235,6 +242,18 @@ def _deploy(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
     with counted("Merging") as merging:
         ports = deploy_ports(resolved.args, facts, reporter, merging=merging)
         deploy(resolved.args, ports, deploy_facts(resolved, facts))
+    return 0
+
+
+def _app(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
+    from swiftx.bootstrap.ports import counted
+    from swiftx.bootstrap.serving import app_ports, deploy_facts
+    from swiftx.domain.usecases.chat_app import chat_app
+
+    with counted("Merging") as merging:
+        ports = app_ports(resolved.args, facts, reporter, merging=merging)
+        known = None if resolved.args.base_url else deploy_facts(resolved, facts)
+        chat_app(resolved.args, ports, known, origin=resolved.origin)
     return 0
 
 

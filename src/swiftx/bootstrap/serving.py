@@ -1,9 +1,12 @@
-"""The ports of `deploy`."""
+"""The ports of `deploy` and `app`."""
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swiftx.bootstrap.libraries import extra, quiet_libraries
@@ -14,6 +17,7 @@ from swiftx.domain.args.rule import Facts
 from swiftx.domain.ports.system import Reporter
 
 if TYPE_CHECKING:
+    from swiftx.domain.usecases.chat_app import AppPorts
     from swiftx.domain.usecases.deploy import DeployFacts, DeployPorts
     from swiftx.domain.usecases.merge_lora import Progress
 
@@ -58,3 +62,30 @@ def deploy_facts(resolved: Resolved[Any], facts: Facts) -> DeployFacts:
             drain_s=settings.serve_drain_s,
         ),
     )
+
+
+def app_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progress) -> AppPorts:
+    from swiftx.domain.usecases.chat_app import AppPorts
+
+    with extra("ui"):
+        from swiftx.adapters.ui.gradio_chat import GradioChat
+        from swiftx.adapters.ui.openai_chat import OpenAiChat
+
+    return AppPorts(
+        deploy=lambda: deploy_ports(args, facts, reporter, merging=merging),
+        service=OpenAiChat,
+        page=GradioChat(reporter.say),
+        aside=_aside,
+        reporter=reporter,
+    )
+
+
+@contextmanager
+def _aside(work: Callable[[], None]) -> Iterator[None]:
+    """Do some work in a thread of its own, whose end is waited for."""
+    thread = threading.Thread(target=work, name="deploy")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()

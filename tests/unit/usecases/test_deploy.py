@@ -45,15 +45,8 @@ class World:
         self.engines.append(ScriptedEngine(tokenizer, echo, adapters=tuple(model.named_adapters)))
         return self.engines[-1]
 
-    def deploy(
-        self,
-        *,
-        origin: Mapping[str, str] | None = None,
-        limits: ServiceLimits | None = None,
-        **args: Any,
-    ) -> None:
-        args = {"model": "org/tiny", "template": "chatml", **args}
-        ports = DeployPorts(
+    def ports(self) -> DeployPorts:
+        return DeployPorts(
             tokenizer=lambda _: ByteTokenizer(),
             engine=self.engine,
             merge=MergePorts(
@@ -68,6 +61,15 @@ class World:
             outside=Outside(lambda: 0.0, lambda: 1_700_000_000.0, lambda: "0" * 32),
             reporter=self.reporter,
         )
+
+    def deploy(
+        self,
+        *,
+        origin: Mapping[str, str] | None = None,
+        limits: ServiceLimits | None = None,
+        **args: Any,
+    ) -> None:
+        args = {"model": "org/tiny", "template": "chatml", **args}
         facts = DeployFacts(
             model=replace(model_facts("/hub/tiny"), is_multimodal=args.pop("multimodal", False)),
             device=DeviceFacts(kind="cpu", count=1, bf16=False, cpu_count=2),
@@ -75,7 +77,7 @@ class World:
             today=date(2026, 11, 24),
             limits=limits or ServiceLimits(),
         )
-        deploy(DeployArgs(**args), ports, facts)
+        deploy(DeployArgs(**args), self.ports(), facts)
 
 
 def test_the_model_and_its_adapters_are_served_by_name() -> None:

@@ -7,7 +7,6 @@ Streams are sent as raw ASGI messages: a response class would cost more than the
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -22,12 +21,11 @@ from starlette.routing import Route
 
 from swiftx.adapters.servers.exchanges import Mailbox, Receive, Send, answer, send_reply
 from swiftx.adapters.servers.prometheus import exposition
+from swiftx.adapters.system.ports import free_listener
 from swiftx.domain.plans.serving import Listening, Reply, ServePlan
 from swiftx.domain.ports.server import Api, Work
-from swiftx.errors import BackendError, StorageError
+from swiftx.errors import StorageError
 
-_TRIES = 100
-_BACKLOG = 2048
 _QUICK_BYTES = 8192
 """Bodies up to this size are read between two events; larger ones in a thread, lest others wait."""
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
@@ -49,7 +47,7 @@ class OpenAiHttpServer:
         plan = self._plan
         if plan.ssl_certfile is not None:
             _check_certificate(plan.ssl_certfile, plan.ssl_keyfile)
-        self._socket = _bound(plan.host, plan.port)
+        self._socket = free_listener(plan.host, plan.port)
         port = self._socket.getsockname()[1]
         scheme = "http" if plan.ssl_certfile is None else "https"
         host = _EVERYWHERE.get(plan.host, f"[{plan.host}]" if ":" in plan.host else plan.host)
@@ -217,36 +215,6 @@ def _header(scope: Scope, name: bytes) -> str | None:
         if key == name:
             return bytes(value).decode("latin-1")
     return None
-
-
-def _bound(host: str, first: int) -> socket.socket:
-    """Return a listening socket on the first free port from `first` on; 0 lets the system choose."""
-    try:
-        (family, _, _, _, _), *_ = socket.getaddrinfo(host or None, first, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise BackendError(
-            f"--host {host!r} is no address of this machine: {error}.",
-            hint="0.0.0.0 means every address, 127.0.0.1 this machine alone.",
-        ) from error
-    last = first if first == 0 else min(first + _TRIES - 1, 65535)
-    for port in range(first, last + 1):
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
-            if error.errno == errno.EADDRINUSE:
-                continue
-            raise BackendError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.",
-                hint="Name another --port (below 1024 only root may), or another --host.",
-            ) from error
-        return listener
-    raise BackendError(
-        f"The ports {first} to {last} of {host} are all taken.", hint="Name another --port."
-    )
 
 
 def _check_certificate(certfile: str, keyfile: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from swiftx.domain.inference.support import Support, infer_support, words
@@ -33,3 +34,26 @@ def deploy_support(backend: str) -> Support:
         not_built=base.not_built - idle,
         no_effect=base.no_effect | idle,
     )
+
+
+PAGE = words("server_name server_port share lang base_url studio_title is_multimodal")
+"""Arguments of the chat page."""
+
+OF_A_REMOTE_CHAT = words("api_key model served_model_name system temperature top_p max_new_tokens")
+"""What a page has a use for whose model answers elsewhere."""
+
+
+def app_support(backend: str, *, remote: bool, names: Collection[str] = ()) -> Support:
+    """Return where the arguments of `app` stand.
+
+    Args:
+        remote: Whether the model answers elsewhere.
+        names: All arguments of the command.
+    """
+    if remote:
+        runs = PAGE | OF_A_REMOTE_CHAT | words("external_plugins ignore_args_error")
+        nothing: frozenset[str] = frozenset()
+        return Support(runs=runs, not_built=nothing, no_effect=frozenset(names) - runs)
+    base = deploy_support(backend)
+    unbuilt = words("ssl_keyfile ssl_certfile")  # the page would have to trust the certificate
+    return replace(base, runs=(base.runs | PAGE) - unbuilt, not_built=base.not_built | unbuilt)

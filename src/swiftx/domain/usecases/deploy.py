@@ -8,6 +8,7 @@ from datetime import date
 
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.args.paths import named_adapter, suffix_of
+from swiftx.domain.inference.support import Support
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
@@ -15,7 +16,7 @@ from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.plans.serving import Listening, ServePlan
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.rows import RowSink
-from swiftx.domain.ports.server import MakeServer
+from swiftx.domain.ports.server import HttpServer, MakeServer
 from swiftx.domain.ports.system import Reporter
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.serving.api import Identity, OpenAiApi, Outside
@@ -91,7 +92,50 @@ def deploy(args: DeployArgs, ports: DeployPorts, facts: DeployFacts) -> None:
         StorageError: A certificate cannot be read.
         BackendError: A library failed, or no port is free.
     """
-    _check(args, ports.reporter, facts)
+    support = deploy_support(args.infer_backend)
+    service = prepared(args, ports, facts, support=support)
+    service.greet()
+    try:
+        service.server.serve(service.api)
+    finally:
+        service.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A service that holds its port and has its model loaded.
+
+    Attributes:
+        greet: Says where it is and warns of what it lets in.
+        close: Ends everything but the server.
+    """
+
+    server: HttpServer
+    api: OpenAiApi
+    listening: Listening
+    models: tuple[str, ...]
+    greet: Callable[[], None]
+    close: Callable[[], None]
+
+
+def prepared(
+    args: DeployArgs, ports: DeployPorts, facts: DeployFacts, *, support: Support
+) -> Prepared:
+    """Return the service, to be served; see `deploy`.
+
+    Args:
+        args: Resolved arguments.
+        ports: The world.
+        facts: The model, the machine, and where the arguments come from.
+        support: Where the arguments of the command stand.
+
+    Returns:
+        The service; who gets it closes it.
+
+    Raises:
+        NotBuiltYet, UsageError, NotFound, StorageError, BackendError: As `deploy`.
+    """
+    _check(args, ports.reporter, facts, support)
     models = _models(args)
     server = ports.server(serve_plan(args, facts.limits))
     listening = server.listen()
@@ -100,7 +144,6 @@ def deploy(args: DeployArgs, ports: DeployPorts, facts: DeployFacts) -> None:
     except BaseException:
         server.stop()
         raise
-    engine = service.engine
     path = args.result_path or ""
     journal = Journal(
         ports.reporter.say,
@@ -109,23 +152,29 @@ def deploy(args: DeployArgs, ports: DeployPorts, facts: DeployFacts) -> None:
         result_path=path,
         held=args.write_batch_size,
     )
-    identity = Identity(
-        owned_by=args.owned_by, created=int(ports.outside.today()), api_key=args.api_key
-    )
     api = OpenAiApi(
         service,
-        identity=identity,
+        identity=Identity(
+            owned_by=args.owned_by, created=int(ports.outside.today()), api_key=args.api_key
+        ),
         gate=gate,
         outside=ports.outside,
         journal=journal,
         log_interval_s=args.log_interval,
     )
-    _greet(args, ports.reporter, listening, models=tuple(models))
-    try:
-        server.serve(api)
-    finally:
+
+    def close() -> None:
         journal.close()
-        engine.close()
+        service.engine.close()
+
+    return Prepared(
+        server=server,
+        api=api,
+        listening=listening,
+        models=tuple(models),
+        greet=lambda: _greet(args, ports.reporter, listening, models=tuple(models)),
+        close=close,
+    )
 
 
 def serve_plan(args: DeployArgs, limits: ServiceLimits) -> ServePlan:
@@ -142,8 +191,7 @@ def serve_plan(args: DeployArgs, limits: ServiceLimits) -> ServePlan:
     )
 
 
-def _check(args: DeployArgs, reporter: Reporter, facts: DeployFacts) -> None:
-    support = deploy_support(args.infer_backend)
+def _check(args: DeployArgs, reporter: Reporter, facts: DeployFacts, support: Support) -> None:
     support.refuse_unbuilt(args, facts.origin, doing="serving")
     if facts.model.is_multimodal:
         raise NotBuiltYet(
