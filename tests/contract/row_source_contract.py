@@ -32,6 +32,12 @@ class RowSourceContract:
 
         assert list(source.rows(f"{root}/rows.jsonl")) == list(ROWS)
 
+    def test_reading_can_begin_at_any_row(self, root: str) -> None:
+        source = self.source({f"{root}/rows.jsonl": ROWS})
+
+        for start in range(len(ROWS) + 2):
+            assert list(source.rows(f"{root}/rows.jsonl", start=start)) == list(ROWS)[start:]
+
     def test_rows_can_be_read_again_and_changed_without_harm(self, root: str) -> None:
         source = self.source({f"{root}/rows.jsonl": ROWS})
         for row in source.rows(f"{root}/rows.jsonl"):

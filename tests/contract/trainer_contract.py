@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.fakes.tokenizer import ByteTokenizer
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
+from swiftx.domain.ports.batch_stream import BatchStream, StreamedBatch
 from swiftx.domain.ports.trainer import Trainer
 from swiftx.errors import NotFound
 
@@ -61,6 +63,38 @@ def plan(folder: Path, **changes: Any) -> TrainPlan:
     )
 
 
+class ListStream:
+    """A `BatchStream` of rows in their order, again and again."""
+
+    def __init__(self, rows: Sequence[Encoded]) -> None:
+        self._rows = rows
+        self._taken = 0
+        self.made_from: int | None = None
+
+    @property
+    def epoch(self) -> int:
+        return self._taken // len(self._rows)
+
+    def batches(
+        self, size: int, *, rank: int = 0, world_size: int = 1, drop_last: bool = False
+    ) -> Iterator[StreamedBatch]:
+        assert size == 1
+        self.made_from = self._taken
+        for number in itertools.count(self._taken):
+            yield StreamedBatch(rows=[self._rows[number % len(self._rows)]], news=number)
+
+    def take(self, batch: StreamedBatch) -> bool:
+        assert batch.news == self._taken
+        before, self._taken = self.epoch, self._taken + 1
+        return self.epoch > before
+
+    def state(self) -> Mapping[str, Any]:
+        return {"taken": self._taken}
+
+    def go_to(self, state: Mapping[str, Any] | None) -> None:
+        self._taken = 0 if state is None else state["taken"]
+
+
 class TrainerContract:
     """Promises of the `Trainer` port."""
 
@@ -84,7 +118,7 @@ class TrainerContract:
         model: ModelHandle,
         what: TrainPlan,
         *,
-        rows: Sequence[Encoded] = ROWS,
+        rows: Sequence[Encoded] | BatchStream = ROWS,
         validation: Sequence[Encoded] = (),
         observer: RecordingObserver | None = None,
     ) -> tuple[TrainOutcome, RecordingObserver]:
@@ -281,6 +315,37 @@ class TrainerContract:
         _, rest = self.fit(trainer, new_model(), plan(tmp_path / "b", resume_from=middle, **packed))
 
         assert rest.losses == whole.losses[3:]
+
+    def test_a_stream_has_the_losses_of_the_same_rows_in_order(
+        self, trainer: Trainer, steady_model: NewModel, tmp_path: Path
+    ) -> None:
+        _, ordered = self.fit(
+            trainer, steady_model(), plan(tmp_path / "a", train_dataloader_shuffle=False)
+        )
+        _, streamed = self.fit(trainer, steady_model(), plan(tmp_path / "b"), rows=ListStream(ROWS))
+
+        # The stream goes on where the rows end; a list ends its epoch with the step that is not full.
+        assert streamed.losses[:2] == pytest.approx(ordered.losses[:2], abs=1e-6)
+
+    @pytest.mark.parametrize("workers", [0, 1])
+    def test_resuming_a_stream_equals_not_having_stopped(
+        self, trainer: Trainer, new_model: NewModel, tmp_path: Path, workers: int
+    ) -> None:
+        loading = {"dataloader_num_workers": workers}
+        _, whole = self.fit(
+            trainer,
+            new_model(),
+            plan(tmp_path / "a", arguments=loading),
+            rows=ListStream(ROWS),
+        )
+
+        what = plan(tmp_path / "b", arguments=loading, resume_from=whole.checkpoints[0][1])
+        stream = ListStream(ROWS)
+        _, rest = self.fit(trainer, new_model(), what, rows=stream)
+
+        assert rest.steps == [4, 5, 6]
+        assert rest.losses == whole.losses[3:]
+        assert stream.made_from == 6 or workers
 
     def test_checkpoints_are_saved_when_asked_for_and_at_the_end(
         self, trainer: Trainer, new_model: NewModel, tmp_path: Path

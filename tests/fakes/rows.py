@@ -35,10 +35,10 @@ class InMemoryRows:
             raise NotFound(f"There is no data file in {folder!r}.")
         return below
 
-    def rows(self, path: str) -> Iterator[RawRow]:
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
         if path not in self._files:
             raise NotFound(f"There is no data file {path!r}.")
-        for row in self._files[path]:
+        for row in self._files[path][start:]:
             yield deepcopy(row)
 
     def digest(self, path: str) -> str:

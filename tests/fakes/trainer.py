@@ -7,6 +7,7 @@ import math
 import random
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -14,6 +15,7 @@ from typing import Any, cast
 from swiftx.domain.plans.encoded import IGNORE, Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
+from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.batches import batches
@@ -43,7 +45,7 @@ class BigramTrainer:
         tokenizer: Tokenizer,
         plan: TrainPlan,
         *,
-        train: Sequence[Encoded],
+        train: Sequence[Encoded] | BatchStream,
         validation: Sequence[Encoded],
         observer: StepObserver,
     ) -> TrainOutcome:
@@ -75,17 +77,19 @@ class _Run:
         self._arguments: Mapping[str, Any] = plan.trainer_arguments
         self._step = self._tokens = 0
         self._last: str | None = None
+        self._stream: BatchStream | None = None
+        self._position: Mapping[str, Any] | None = None
         self._losses: list[float] = []
         self._evaluations: list[tuple[float, int]] = []
         if plan.resume_from is not None:
             self._restore(Path(plan.resume_from))
 
-    def train(self, rows: Sequence[Encoded], validation: Sequence[Encoded], stop: _Stop) -> bool:
+    def train(
+        self, rows: Sequence[Encoded] | BatchStream, validation: Sequence[Encoded], stop: _Stop
+    ) -> bool:
         total = self._arguments["max_steps"]
         self._observer.started(total_steps=total, resumed_at=self._step)
-        for step, batch in enumerate(self._batches(rows), start=1):
-            if step <= self._step:
-                continue
+        for step, batch in self._steps(rows):
             self._learn(batch)
             self._observer.advanced(step)
             if self._due("eval", step, total):
@@ -95,6 +99,24 @@ class _Run:
             if stop.pending or step == total:
                 return stop.pending and step < total
         raise AssertionError("the batches never end")
+
+    def _steps(self, rows: Sequence[Encoded] | BatchStream) -> Iterator[tuple[int, list[Encoded]]]:
+        if isinstance(rows, BatchStream):
+            self._stream = rows
+            yield from enumerate(self._streamed(rows), start=self._step + 1)
+        else:
+            steps = enumerate(self._batches(rows), start=1)
+            yield from ((step, batch) for step, batch in steps if step > self._step)
+
+    def _streamed(self, stream: BatchStream) -> Iterator[list[Encoded]]:
+        stream.go_to(self._position)
+        batches = stream.batches(self._arguments["per_device_train_batch_size"])
+        while True:
+            rows: list[Encoded] = []
+            for batch in islice(batches, self._arguments["gradient_accumulation_steps"]):
+                stream.take(batch)
+                rows += batch.rows
+            yield rows
 
     def finish(self, *, interrupted: bool) -> TrainOutcome:
         best = min(self._evaluations, default=(None, 0))
@@ -170,13 +192,14 @@ class _Run:
     def _save(self) -> None:
         self._last = self._path(self._step)
         Path(self._last).mkdir(parents=True, exist_ok=True)
-        state = {"step": self._step, "table": self._table}
+        position = None if self._stream is None else self._stream.state()
+        state = {"step": self._step, "table": self._table, "position": position}
         (Path(self._last) / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
         self._observer.saved(self._step, self._last)
 
     def _restore(self, folder: Path) -> None:
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        self._step = state["step"]
+        self._step, self._position = state["step"], state["position"]
         if not self._plan.resume_only_model:
             self._table.clear()
             self._table.update({int(key): scores for key, scores in state["table"].items()})

@@ -26,7 +26,11 @@ def _in_two_processes(arguments: Mapping[str, str]) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", TORCHRUN, *options, "-m", "tests.integration.sft_run", *words],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -39,21 +43,25 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("layout", [{}, {"packing": "true", "packing_length": "200"}], ids=str)
+PACKED = {"packing": "true", "packing_length": "200"}
+STREAMED = {"streaming": "true", "shuffle_buffer_size": "4", "val_dataset": "ROWS"}
+
+
+@pytest.mark.parametrize("layout", [{}, PACKED, {**PACKED, **STREAMED}], ids=str)
 def test_two_processes_have_the_losses_of_one_with_the_same_total_batch(
     tiny_model: str, tmp_path: Path, layout: dict[str, str]
 ) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text(
         "".join(
-            json.dumps({"query": f"q{number}" * (number + 1), "response": f"answer {number}"})
+            json.dumps({"query": f"q{number}" * (number % 10 + 1), "response": f"answer {number}"})
             + "\n"
-            for number in range(10)
+            for number in range(40 if "streaming" in layout else 10)
         ),
         encoding="utf-8",
     )
     arguments = {
-        **layout,
+        **{name: value.replace("ROWS", str(rows)) for name, value in layout.items()},
         "model": tiny_model,
         "template": "chatml",
         "dataset": str(rows),

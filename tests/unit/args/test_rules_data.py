@@ -80,6 +80,18 @@ CHECKS = (
     Verdict(rules.lazy_tokenizing_stands_alone, {"lazy_tokenize": False, "packing": True}, []),
     *(
         Verdict(
+            rules.a_stream_has_an_order_of_its_own,
+            {
+                "streaming": streamed,
+                "group_by_length": True,
+                "train_sampling_strategy": "group_by_length",
+            },
+            ["group_by_length", "train_sampling_strategy"] if streamed else [],
+        )
+        for streamed in (True, False)
+    ),
+    *(
+        Verdict(
             rules.packed_sequences_have_a_length,
             {"packing": packed, "packing_length": length},
             wrong,

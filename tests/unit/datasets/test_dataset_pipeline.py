@@ -159,7 +159,7 @@ def test_several_data_sets_are_interleaved() -> None:
 
 def test_bad_probabilities_are_refused_before_anything_is_read() -> None:
     class Unread(InMemoryRows):
-        def rows(self, path: str) -> Any:
+        def rows(self, path: str, *, start: int = 0) -> Any:
             raise AssertionError("nothing may be read")
 
     ports = DataPorts(Unread(TEN), InMemoryStorage({"ten.jsonl": ""}), SeededShuffler(), _no_hub)

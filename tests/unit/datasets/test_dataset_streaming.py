@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -10,6 +12,7 @@ from tests.fakes.rows import InMemoryRows, SeededShuffler, chat
 from tests.fakes.storage import InMemoryStorage
 
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.datasets.stream_reading import StreamMark
 from swiftx.domain.datasets.streaming import RowStream, StreamedData, stream
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.ports.rows import RawRow
@@ -21,10 +24,20 @@ class CountedRows(InMemoryRows):
 
     read = 0
 
-    def rows(self, path: str) -> Iterator[RawRow]:
-        for row in super().rows(path):
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
+        for row in super().rows(path, start=start):
             self.read += 1
             yield row
+
+
+def _row(number: int) -> RawRow:
+    """Every seventh row cannot be used; every fifth has two answers to choose from."""
+    if number % 7 == 3:
+        return {"foo": number}
+    row = chat(f"q{number}", "a")
+    if number % 5 == 0:
+        row["messages"][1]["content"] = ["a", "b"]
+    return row
 
 
 def _no_hub(use_hf: bool) -> InMemoryHub:
@@ -42,7 +55,7 @@ def _stream(files: Mapping[str, Sequence[RawRow]], *dataset: str, **options: Any
 
 def _queries(rows: RowStream | None, epoch: int = 0) -> list[str]:
     assert rows is not None
-    return [row["messages"][0]["content"] for row in rows.rows(epoch)]
+    return [row["messages"][0]["content"] for row, _ in rows.reader(epoch)]
 
 
 TEN = {"ten.jsonl": [chat(f"q{row}", f"a{row}") for row in range(10)]}
@@ -77,7 +90,7 @@ def test_no_more_is_read_than_is_used() -> None:
     data = stream(plan, _ports(rows, TEN))
     assert rows.read == 0
     assert data.train is not None
-    list(islice(data.train.rows(), 3))
+    list(islice(data.train.reader(), 3))
 
     assert rows.read == 8
 
@@ -121,9 +134,10 @@ def test_streams_are_interleaved() -> None:
 def test_dropped_rows_are_counted_as_they_pass() -> None:
     data = _stream({"rows.jsonl": [{"foo": 1}, chat("q", "a")]}, "rows.jsonl")
 
-    assert _queries(data.train) == ["q"]
     assert data.train is not None
-    assert [entry.count for entry in data.train.dropped.dropped()] == [1]
+    reader = data.train.reader()
+    assert [row["messages"][0]["content"] for row, _ in reader] == ["q"]
+    assert [entry.count for entry in reader.tally.dropped()] == [1]
 
 
 @pytest.mark.parametrize(
@@ -134,3 +148,82 @@ def test_a_stream_without_a_usable_row_ends_in_an_error(rows: list[RawRow], prob
 
     with pytest.raises(DataError, match=problem):
         _queries(data.train)
+
+
+FILES = {
+    "a/1.jsonl": [_row(number) for number in range(23)],
+    "a/2.jsonl": [],
+    "a/3.jsonl": [_row(number) for number in range(100, 131)],
+    "b.jsonl": [_row(number) for number in range(200, 211)],
+}
+PLANS: list[dict[str, Any]] = [
+    {"dataset": ("a",), "dataset_shuffle": False},
+    {"dataset": ("a", "b.jsonl"), "dataset_shuffle": True, "shuffle_buffer_size": 8},
+    {"dataset": ("a#30", "b.jsonl#5"), "dataset_shuffle": True, "shuffle_buffer_size": 8},
+    {
+        "dataset": ("a", "b.jsonl"),
+        "dataset_shuffle": True,
+        "shuffle_buffer_size": 8,
+        "interleave_prob": (0.8, 0.2),
+        "stopping_strategy": "all_exhausted",
+    },
+    {
+        "dataset": ("a#40", "b.jsonl#8"),
+        "dataset_shuffle": True,
+        "shuffle_buffer_size": 5,
+        "interleave_prob": (0.3, 0.7),
+        "stopping_strategy": "all_exhausted",
+        "split_dataset_ratio": 0.25,
+    },
+]
+
+
+@pytest.mark.parametrize("options", PLANS, ids=str)
+def test_reading_goes_on_at_any_mark_with_the_rows_that_are_left(options: dict[str, Any]) -> None:
+    data = stream(DataPlan(**options), _ports(InMemoryRows(FILES), FILES))
+    assert data.train is not None
+    reader = data.train.reader(1)
+    mark, marks, rows = StreamMark(), [], []
+    for row in reader:
+        rows.append(row)
+        mark = reader.mark().after(mark)
+        marks.append(StreamMark.from_json(json.loads(json.dumps(mark.as_json()))))
+    assert len(rows) > 20
+
+    for drawn, at in enumerate(marks, start=1):
+        wanted = range(max(0, drawn - 3), drawn)
+        again = data.train.reader(1, mark=at, wanted=wanted)
+        rest = []
+        for row in again:
+            rest.append(row)
+            at = again.mark().after(at)
+            assert at == marks[drawn + len(rest) - 1]
+        assert rest == rows[drawn:]
+        assert again.recalled == {number: rows[number] for number in wanted}
+
+
+def test_going_on_reads_only_what_is_still_needed() -> None:
+    files = {"many.jsonl": [chat(f"q{row}", "a") for row in range(5000)]}
+    rows = CountedRows(files)
+    plan = DataPlan(dataset=("many.jsonl",), shuffle_buffer_size=100)
+    data = stream(plan, _ports(rows, files))
+    assert data.train is not None
+    reader = data.train.reader()
+    list(islice(reader, 4000))
+    mark, rows.read = reader.mark(), 0
+
+    rest = list(data.train.reader(mark=mark))
+
+    assert len(rest) == 1000
+    assert rows.read < 2000
+
+
+def test_going_on_in_other_data_is_noticed() -> None:
+    data = _stream(TEN, "ten.jsonl")
+    assert data.train is not None
+    reader = data.train.reader()
+    list(reader)
+    mark = replace(reader.mark(), drawn=12)
+
+    with pytest.raises(DataError, match="not those that the checkpoint was made with"):
+        data.train.reader(mark=mark)

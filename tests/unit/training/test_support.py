@@ -8,6 +8,7 @@ import pytest
 from swiftx.domain.args.commands.pt import PtArgs
 from swiftx.domain.args.commands.sft import SftArgs
 from swiftx.domain.args.spec import specs_of
+from swiftx.domain.training import support
 from swiftx.domain.training.support import (
     NO_EFFECT,
     NOT_BUILT,
@@ -30,15 +31,16 @@ def test_every_argument_has_one_place(command: type) -> None:
         assert not some & others, (first, second)
 
 
-def test_everything_unbuilt_is_refused_at_once() -> None:
-    args = SftArgs(streaming=True, deepspeed="zero3", use_flash_ckpt=True, model="m")
+def test_everything_unbuilt_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever is unbuilt today: the sets are those of the test.
+    monkeypatch.setattr(support, "NOT_BUILT", frozenset({"packing", "run_name"}))
+    monkeypatch.setattr(support, "ONLY", {"seed": lambda value: value == 1})
+    args = SftArgs(packing=True, run_name="x", seed=2, model="m")
 
     with pytest.raises(NotBuiltYet) as caught:
-        refuse_unbuilt(
-            args, dict.fromkeys(("streaming", "deepspeed", "use_flash_ckpt", "model"), "cli")
-        )
+        refuse_unbuilt(args, dict.fromkeys(("packing", "run_name", "seed", "model"), "cli"))
 
-    for words in ("--streaming true", "--deepspeed zero3", "--use_flash_ckpt true"):
+    for words in ("--packing true", "--run_name x", "--seed 2"):
         assert words in caught.value.message
     assert "--model" not in caught.value.message
 

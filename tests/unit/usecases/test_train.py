@@ -110,6 +110,30 @@ def test_a_run_trains_saves_and_says_what_to_type_next(world: World) -> None:
     }
 
 
+def test_a_stream_is_trained_packed_and_resumed(world: World) -> None:
+    changes: dict[str, Any] = {"streaming": True, "packing": True, "packing_length": 120,
+                               "val_dataset": ("data.jsonl#3",), "padding_free": True}  # fmt: skip
+    train(world.args(**changes), world.ports, world.facts)
+
+    resumed = world.args(**changes, resume_from_checkpoint=f"{world.output_dir}/checkpoint-2")
+    world.storage.put(f"{world.output_dir}/checkpoint-2/trainer_state.json", "{}")
+    train(resumed, world.ports, world.facts)
+
+    losses = world.observer.losses
+    assert losses[4:] == losses[2:4]
+    assert world.reporter.tables["Tokens (val)"]["rows"] == "3"
+
+
+def test_rows_that_a_stream_left_out_are_told(world: World, tmp_path: Path) -> None:
+    rows = [*FILES["data.jsonl"], {"nothing": "usable"}]
+    world = World(tmp_path / "run", {"data.jsonl": rows})
+
+    train(world.args(streaming=True, max_steps=8), world.ports, world.facts)
+
+    (said,) = [line for line in world.reporter.warned if "data.jsonl, row 10" in line]
+    assert said.startswith("the stream left rows out")
+
+
 def test_full_training_ends_with_a_model(world: World) -> None:
     train(world.args(train_type="full"), world.ports, world.facts)
 
@@ -223,7 +247,7 @@ def test_an_interrupted_run_says_how_to_go_on(world: World) -> None:
 
 
 CHEAP_FAILURES: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"streaming": True}, NotBuiltYet, "--streaming true"),
+    ({"enable_jit_checkpoint": True}, NotBuiltYet, "--enable_jit_checkpoint true"),
     (
         {
             "packing": True,

@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedIOBase
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ class FileRows:
     def files(self, path: str, *, subset: str | None = None, split: str = "train") -> Sequence[str]:
         return data_files(path, subset=subset, split=split)
 
-    def rows(self, path: str) -> Iterator[RawRow]:
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
         kind = kind_of(path)
         if not Path(path).exists():
             raise NotFound(f"There is no data file {path!r}.")
@@ -41,7 +42,7 @@ class FileRows:
                 hint=f"Known endings: {', '.join(_READERS)}, parquet, arrow (text also with .gz).",
             )
         try:
-            yield from _reader(kind)(path)
+            yield from _reader(kind)(path, start)
         except (zlib.error, EOFError, gzip.BadGzipFile) as error:
             raise DataError(f"the gzip data is broken: {error}", source=path) from error
         except OSError as error:
@@ -57,7 +58,7 @@ class FileRows:
             raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _reader(kind: str) -> Callable[[str], Iterator[RawRow]]:
+def _reader(kind: str) -> Callable[[str, int], Iterator[RawRow]]:
     if kind in _READERS:
         return _READERS[kind]
     from swiftx.adapters.rows import arrow  # pyarrow is optional, and slow to import
@@ -65,16 +66,22 @@ def _reader(kind: str) -> Callable[[str], Iterator[RawRow]]:
     return arrow.READERS[kind]
 
 
-def _jsonl(path: str) -> Iterator[RawRow]:
+def _jsonl(path: str, start: int = 0) -> Iterator[RawRow]:
     row = -1
     for number, line in _lines(path):
         if not line.isspace():
             row += 1
+            if row < start:
+                continue  # the text was read, for only it tells where a line ends; it is not parsed
             yield _object(_parsed(line, path=path, row=row, line_number=number), path=path, row=row)
 
 
-def _json(path: str) -> Iterator[RawRow]:
+def _json(path: str, start: int) -> Iterator[RawRow]:
     """Yield the objects of a JSON list, one object, or (as many a .json file is) JSON lines."""
+    return islice(_json_rows(path), start, None)
+
+
+def _json_rows(path: str) -> Iterator[RawRow]:
     text = "".join(line for _, line in _lines(path))
     if not text.strip():
         return
@@ -94,22 +101,26 @@ def _json(path: str) -> Iterator[RawRow]:
         yield _object(item, path=path, row=row)
 
 
-def _csv(path: str) -> Iterator[RawRow]:
-    return _table(path, delimiter=",")
+def _csv(path: str, start: int) -> Iterator[RawRow]:
+    return islice(_table(path, delimiter=","), start, None)
 
 
-def _tsv(path: str) -> Iterator[RawRow]:
-    return _table(path, delimiter="\t")
+def _tsv(path: str, start: int) -> Iterator[RawRow]:
+    return islice(_table(path, delimiter="\t"), start, None)
 
 
-def _txt(path: str) -> Iterator[RawRow]:
+def _txt(path: str, start: int) -> Iterator[RawRow]:
+    return islice(_texts(path), start, None)
+
+
+def _texts(path: str) -> Iterator[RawRow]:
     for _, line in _lines(path):
         text = line.removesuffix("\n").removesuffix("\r")
         for part in text.split("\r"):  # an old kind of line end
             yield {"text": part}
 
 
-_READERS: dict[str, Callable[[str], Iterator[RawRow]]] = {
+_READERS: dict[str, Callable[[str, int], Iterator[RawRow]]] = {
     "jsonl": _jsonl,
     "json": _json,
     "csv": _csv,

@@ -31,10 +31,12 @@ from swiftx.adapters.trainers.objectives import Batch, Objective
 from swiftx.adapters.trainers.order import EpochBatches
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
+from swiftx.adapters.trainers.stream_feed import StreamEpochs, StreamFeed
 from swiftx.adapters.trainers.token_objective import TokenObjective
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.plans.tuning import GaLorePlan
+from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.training.batches import shard
 from swiftx.errors import BackendError
 
@@ -58,7 +60,7 @@ class Loop(Trainer):
         arguments: TrainingArguments,
         plan: TrainPlan,
         *,
-        train: Sequence[Encoded],
+        train: Sequence[Encoded] | BatchStream,
         validation: Sequence[Encoded],
         writer: CheckpointWriter,
         log: RunLog,
@@ -70,7 +72,7 @@ class Loop(Trainer):
             model=model,
             args=arguments,
             data_collator=objective.collate,
-            train_dataset=NumberedRows(train),
+            train_dataset=None if isinstance(train, BatchStream) else NumberedRows(train),
             eval_dataset=EncodedRows(validation) if len(validation) else None,
         )
         self.model_accepts_loss_kwargs = True  # makes the loop count the tokens of a whole step
@@ -78,13 +80,25 @@ class Loop(Trainer):
         self._plan = plan
         self._writer = writer
         self._log = log
-        self._order = EpochBatches(
-            train,
-            arguments,
-            batch_size=lambda: self._train_batch_size,
-            shuffle=plan.train_dataloader_shuffle,
-            packs=plan.packs,
-        )
+        self._order: EpochBatches | None = None
+        self._feed: StreamFeed | None = None
+        if isinstance(train, BatchStream):
+            self._feed = StreamFeed(
+                train,
+                arguments,
+                batch_size=lambda: self._train_batch_size,
+                collate=self.data_collator,
+                loading=self._loading(),
+            )
+            self.add_callback(StreamEpochs(self._feed))
+        else:
+            self._order = EpochBatches(
+                train,
+                arguments,
+                batch_size=lambda: self._train_batch_size,
+                shuffle=plan.train_dataloader_shuffle,
+                packs=plan.packs,
+            )
         self._meter = Meter(arguments.device)
         self._objective = objective
         self._ranks = rank_schedule(model)
@@ -97,7 +111,10 @@ class Loop(Trainer):
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def get_train_dataloader(self) -> DataLoader[Encoded]:
+    def get_train_dataloader(self) -> DataLoader[Encoded] | StreamFeed:
+        if self._feed is not None:
+            self._feed.begin(None)
+            return self._feed
         options = {**self._loading(), "collate_fn": Numbered(self.data_collator)}
         return DataLoader(self.train_dataset, batch_sampler=self._order, **options)
 
@@ -114,7 +131,6 @@ class Loop(Trainer):
     def _loading(self) -> dict[str, Any]:
         """Return the data loader's options; its generator keeps it away from the global random numbers."""
         return {
-            "collate_fn": self.data_collator,
             "num_workers": self.args.dataloader_num_workers,
             "pin_memory": self.args.dataloader_pin_memory,
             "persistent_workers": self.args.dataloader_persistent_workers,
@@ -124,8 +140,16 @@ class Loop(Trainer):
             "generator": torch.Generator().manual_seed(self.args.seed),
         }
 
+    def close(self) -> None:
+        """End what reads ahead; a loading worker would outlive the run, for stop signals do not reach it."""
+        if self._feed is not None:
+            self._feed.close()
+
     def _run_epoch(self, *, epoch: int, **rest: Any) -> None:
-        self._order.epoch = epoch
+        if self._order is None:
+            rest["steps_trained_in_current_epoch"] = 0  # a stream is at its position already
+        else:
+            self._order.epoch = epoch
         if isinstance(self._objective, RowObjective):
             self._objective.batches.epoch = epoch
         super()._run_epoch(epoch=epoch, **rest)
@@ -302,12 +326,15 @@ class Loop(Trainer):
             "right": totals[0],
             "answers": totals[1],
             "channels": _summed_channels(_from_all_processes([self._meter.channels()])),
+            **({} if self._feed is None else self._feed.state()),
         }
 
     def recall_log(self) -> None:
         """Take the sums back, and the intervals from the arguments; called when the loop has set its own."""
         self.state.compute_steps(self.args, self.state.max_steps)
         kept = self.state.stateful_callbacks.get(_STATE_KEY)
+        if self._feed is not None and kept is not None and not self.args.ignore_data_skip:
+            self._feed.begin(kept)
         if kept is None or self._plan.resume_only_model:
             return
         self._tr_loss.fill_(kept["loss"])

@@ -23,6 +23,7 @@ from swiftx.adapters.trainers.run_log import RunLog
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
+from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.checkpoints import STATE_FILE
@@ -44,7 +45,7 @@ class TransformersTrainer:
         tokenizer: Tokenizer,
         plan: TrainPlan,
         *,
-        train: Sequence[Encoded],
+        train: Sequence[Encoded] | BatchStream,
         validation: Sequence[Encoded],
         observer: StepObserver,
     ) -> TrainOutcome:
@@ -72,7 +73,10 @@ class TransformersTrainer:
             loop.remove_callback(PrinterCallback)
             if leads:
                 _check_room(loop, plan)
-            loss = _run(loop, plan, observer)
+            try:
+                loss = _run(loop, plan, observer)
+            finally:
+                loop.close()
         outcome = _outcome(loop, plan, writer, loss, log.seconds, interrupted=flow.interrupted)
         if leads:
             log.last_line(_last_line(loop, plan, outcome))

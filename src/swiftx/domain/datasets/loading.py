@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.address import DatasetAddress
 from swiftx.domain.datasets.columns import column_names
-from swiftx.domain.datasets.formats import RowFormat, normalise
+from swiftx.domain.datasets.formats import Pick, RowFormat, normalise
 from swiftx.domain.datasets.registry import (
     DEFAULT_SUBSET,
     DatasetDeclaration,
@@ -63,11 +65,12 @@ class Chunk(NamedTuple):
 
     Attributes:
         source: The file; the name of the data set when the program brings the rows itself.
+        rows: Opens the rows from a number on.
         is_file: Whether it is a file.
     """
 
     source: str
-    rows: Callable[[], Iterable[RawRow]]
+    rows: Callable[[int], Iterable[RawRow]]
     columns: Mapping[str, str]
     preprocess: Preprocess | None
     is_file: bool = True
@@ -112,9 +115,13 @@ def _bundled(
             message = f"{address.dataset!r} has no subset {subset.name!r}"
             raise NotFound(message, hint=f"It has {', '.join(known)}.")
     return [
-        Chunk(address.dataset, rows, *_reading(subset, declaration), is_file=False)
+        Chunk(address.dataset, partial(_from, rows), *_reading(subset, declaration), is_file=False)
         for subset in subsets
     ]
+
+
+def _from(rows: BundledRows, start: int) -> Iterable[RawRow]:
+    return islice(rows(), start, None)
 
 
 def _folder(
@@ -133,7 +140,7 @@ def _folder(
 
 
 def _file(path: str, reading: _Reading, *, ports: DataPorts) -> Chunk:
-    return Chunk(path, lambda: ports.rows.rows(path), *reading)
+    return Chunk(path, lambda start: ports.rows.rows(path, start=start), *reading)
 
 
 def _reading(subset: Subset, declaration: DatasetDeclaration) -> _Reading:
@@ -152,21 +159,44 @@ def read_rows(
     """
     draws = ports.shuffler.draws(plan.data_seed)
     for chunk in dataset.chunks:
-        format_ = RowFormat(
-            columns=column_names({**chunk.columns, **plan.columns}),
-            remove_unused_columns=plan.remove_unused_columns,
-            pick=draws.below if plan.random_response else None,
-        )
-        for number, raw in enumerate(chunk.rows()):
+        format_ = format_of(chunk, plan, pick=draws.below if plan.random_response else None)
+        for number, raw in enumerate(chunk.rows(0)):
             origin = RowOrigin(chunk.source, number)
-            try:
-                row = normalise(_preprocessed(raw, chunk.preprocess), format_)
-            except RowRejected as rejected:
-                if plan.strict:
-                    raise rejected.at(*origin) from rejected.__cause__
-                tally.add(rejected.kind, origin, _detail(rejected))
-                continue
-            yield row, origin
+            row = standard_row(raw, chunk, format_, origin=origin, strict=plan.strict, tally=tally)
+            if row is not None:
+                yield row, origin
+
+
+def format_of(chunk: Chunk, plan: DataPlan, *, pick: Pick | None) -> RowFormat:
+    """Return how the rows of a file are read under a plan."""
+    return RowFormat(
+        columns=column_names({**chunk.columns, **plan.columns}),
+        remove_unused_columns=plan.remove_unused_columns,
+        pick=pick,
+    )
+
+
+def standard_row(
+    raw: RawRow,
+    chunk: Chunk,
+    format_: RowFormat,
+    *,
+    origin: RowOrigin,
+    strict: bool,
+    tally: DropTally,
+) -> StandardRow | None:
+    """Return the standard row; None, and a count in `tally`, for one that cannot be used.
+
+    Raises:
+        DataError: It cannot be used, and `strict` asks for every row.
+    """
+    try:
+        return normalise(_preprocessed(raw, chunk.preprocess), format_)
+    except RowRejected as rejected:
+        if strict:
+            raise rejected.at(*origin) from rejected.__cause__
+        tally.add(rejected.kind, origin, _detail(rejected))
+        return None
 
 
 def nothing_usable(dataset: Dataset, tally: DropTally) -> DataError:

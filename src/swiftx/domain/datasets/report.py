@@ -25,6 +25,21 @@ class DropTally:
             self._counts[reason] = self._counts.get(reason, 0) + count
             self._firsts.setdefault(reason, other._firsts[reason])
 
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of rows by reason."""
+        return dict(self._counts)
+
+    def since(self, counts: Mapping[str, int]) -> DropTally:
+        """Return the rows that were counted since `counts` was what this tally had."""
+        news = DropTally()
+        news._counts = {
+            reason: count - counts.get(reason, 0)
+            for reason, count in self._counts.items()
+            if count > counts.get(reason, 0)
+        }
+        news._firsts = {reason: self._firsts[reason] for reason in news._counts}
+        return news
+
     def dropped(self) -> tuple[Dropped, ...]:
         """Return the counts, the most frequent reason first."""
         return tuple(

@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.arrangement import Mix
-from swiftx.domain.datasets.loading import DataPorts, Dataset, nothing_usable, read_rows
+from swiftx.domain.datasets.loading import DataPorts, Dataset
 from swiftx.domain.datasets.mixing import buffer_shuffled, interleaved_stream
 from swiftx.domain.datasets.pipeline import known_datasets, mix_of, open_datasets
 from swiftx.domain.datasets.registry import REGISTRY, DatasetRegistry
-from swiftx.domain.datasets.report import DropTally
 from swiftx.domain.datasets.splitting import SEED_BOUND
-from swiftx.domain.plans.data import DataPlan, RowOrigin
+from swiftx.domain.datasets.stream_reading import Found, Slice, StreamMark, StreamReader
+from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.ports.random import Draws
-from swiftx.errors import ArgError, DataError, UsageError
-
-OriginalRow = tuple[StandardRow, RowOrigin]
+from swiftx.errors import ArgError, UsageError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowStream:
-    """Rows that are read anew for every epoch.
+    """Rows that are read anew for every epoch, each epoch in another order when they are shuffled.
 
     Attributes:
-        dropped: Rows left out so far, of all epochs together.
+        slices: What is read, one after another where there is no mix.
+        mix_seed: Seed of the mix in the first epoch.
+        order_seed: Seed of the order in the first epoch; None keeps the order of the files.
     """
 
-    opened: Callable[[int], Iterator[OriginalRow]]
-    dropped: DropTally
+    slices: Sequence[Slice]
+    plan: DataPlan
+    ports: DataPorts
+    mix: Mix | None
+    mix_seed: int
+    order_seed: int | None
 
-    def rows(self, epoch: int = 0) -> Iterator[StandardRow]:
-        """Yield the rows of an epoch; each epoch shuffles differently.
+    def reader(
+        self, epoch: int = 0, *, mark: StreamMark | None = None, wanted: Collection[int] = ()
+    ) -> StreamReader:
+        """Return an iterator over the rows of an epoch; see `StreamReader`."""
+        arranged = partial(self._arranged, epoch)
+        return StreamReader(self.slices, arranged, self.plan, self.ports, mark=mark, wanted=wanted)
 
-        Raises:
-            DataError, StorageError: As the files are read; a data set without a usable row.
-        """
-        return (row for row, _ in self.opened(epoch))
-
-    def with_origins(self, epoch: int = 0) -> Iterator[OriginalRow]:
-        """Yield the rows of an epoch with where each was read."""
-        return self.opened(epoch)
+    def _arranged(self, epoch: int, parts: Sequence[Iterable[Found]]) -> Iterator[Found]:
+        shuffler = self.ports.shuffler
+        rows: Iterable[Found] = itertools.chain.from_iterable(parts)
+        if self.mix is not None and len(parts) > 1:
+            rows = interleaved_stream(
+                parts,
+                self.mix.probabilities,
+                stopping_strategy=self.mix.stopping_strategy,
+                generator=shuffler.generator(self.mix_seed + epoch),
+            )
+        if self.order_seed is None:
+            return iter(rows)
+        return buffer_shuffled(
+            rows,
+            buffer_size=self.plan.shuffle_buffer_size,
+            generator=shuffler.generator(self.order_seed + epoch),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +69,6 @@ class StreamedData:
 
     train: RowStream | None
     validation: RowStream | None
-
-
-class _Slice(NamedTuple):
-    """Rows `start` to `stop` of a data set, in file order; no `stop` reads to the end."""
-
-    dataset: Dataset
-    start: int
-    stop: int | None
 
 
 def stream(
@@ -82,7 +91,7 @@ def stream(
     train, held = _split(train_sets, ratio=ratio)
     validation_mix, shuffle_validation = mix, plan.dataset_shuffle
     if validation_sets:
-        held = [_Slice(dataset, 0, dataset.count) for dataset in validation_sets]
+        held = [Slice(dataset, 0, dataset.count) for dataset in validation_sets]
         validation_mix, shuffle_validation = None, plan.val_dataset_shuffle
     draws = ports.shuffler.draws(plan.data_seed)
     seeds = _Seeds.drawn(draws, mix=mix, train=bool(train), shuffle=plan.dataset_shuffle)
@@ -101,12 +110,12 @@ def stream(
     )
 
 
-def _split(datasets: Sequence[Dataset], *, ratio: float) -> tuple[list[_Slice], list[_Slice]]:
-    train: list[_Slice] = []
-    held: list[_Slice] = []
+def _split(datasets: Sequence[Dataset], *, ratio: float) -> tuple[list[Slice], list[Slice]]:
+    train: list[Slice] = []
+    held: list[Slice] = []
     for dataset in datasets:
         if ratio in (0, 1):
-            (held if ratio else train).append(_Slice(dataset, 0, dataset.count))
+            (held if ratio else train).append(Slice(dataset, 0, dataset.count))
             continue
         if dataset.count is None:
             message = f"a stream of unknown length ({dataset.name}) cannot be split by {ratio}"
@@ -114,8 +123,8 @@ def _split(datasets: Sequence[Dataset], *, ratio: float) -> tuple[list[_Slice], 
             raise UsageError([ArgError("split_dataset_ratio", message, hint=hint)])
         end = int(dataset.count * ratio)
         if end:
-            held.append(_Slice(dataset, 0, end))
-        train.append(_Slice(dataset, end, dataset.count))
+            held.append(Slice(dataset, 0, end))
+        train.append(Slice(dataset, end, dataset.count))
     return train, held
 
 
@@ -136,7 +145,7 @@ class _Seeds(NamedTuple):
 
 
 def _stream(
-    slices: Sequence[_Slice],
+    slices: Sequence[Slice],
     plan: DataPlan,
     ports: DataPorts,
     *,
@@ -146,44 +155,6 @@ def _stream(
 ) -> RowStream | None:
     if not slices:
         return None
-    tally = DropTally()
-    parts = [_Rows(part, plan, ports, tally) for part in slices]
-
-    def opened(epoch: int) -> Iterator[OriginalRow]:
-        rows: Iterable[OriginalRow] = itertools.chain.from_iterable(parts)
-        if mix is not None and len(parts) > 1:
-            rows = interleaved_stream(
-                parts,
-                mix.probabilities,
-                stopping_strategy=mix.stopping_strategy,
-                generator=ports.shuffler.generator(mix_seed + epoch),
-            )
-        if order_seed is None:
-            return iter(rows)
-        generator = ports.shuffler.generator(order_seed + epoch)
-        return buffer_shuffled(rows, buffer_size=plan.shuffle_buffer_size, generator=generator)
-
-    return RowStream(opened, tally)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows of a slice; every iteration reads the files again."""
-
-    part: _Slice
-    plan: DataPlan
-    ports: DataPorts
-    tally: DropTally
-
-    def __iter__(self) -> Iterator[OriginalRow]:
-        dataset, start, stop = self.part
-        rows = read_rows(dataset, plan=self.plan, ports=self.ports, tally=self.tally)
-        empty = True
-        for pair in itertools.islice(rows, start, stop):
-            empty = False
-            yield pair
-        if empty and start:
-            reason = f"there is no row after the first {start}, which are held for validation"
-            raise DataError(reason, source=dataset.name, hint="Lower the count after '#'.")
-        if empty:
-            raise nothing_usable(dataset, self.tally)
+    return RowStream(
+        slices=slices, plan=plan, ports=ports, mix=mix, mix_seed=mix_seed, order_seed=order_seed
+    )

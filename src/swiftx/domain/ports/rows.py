@@ -22,10 +22,11 @@ class RowSource(Protocol):
         """
         ...
 
-    def rows(self, path: str) -> Iterator[RawRow]:
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
         """Yield the rows of a data file in its order, as column to JSON-like value.
 
-        Nothing is read before the iterator is advanced. An empty file has no rows.
+        Nothing is read before the iterator is advanced. An empty file has no rows. Rows before number
+        `start` are passed over, unread where the kind of file allows.
 
         Raises:
             NotFound: No such file, or not of a known kind.

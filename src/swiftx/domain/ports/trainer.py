@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
+from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.ports.tokenizer import Tokenizer
 
 
@@ -48,15 +49,24 @@ class Trainer(Protocol):
         tokenizer: Tokenizer,
         plan: TrainPlan,
         *,
-        train: Sequence[Encoded],
+        train: Sequence[Encoded] | BatchStream,
         validation: Sequence[Encoded],
         observer: StepObserver,
     ) -> TrainOutcome:
         """Run the plan to its end.
 
+        Args:
+            model: What is trained.
+            tokenizer: Saved with a whole model.
+            plan: How.
+            train: Rows that can be asked for by number, or a stream, which needs `max_steps`.
+            validation: Rows to evaluate on; empty for none.
+            observer: Hears of each step.
+
         Raises:
             NotFound: `resume_from` is not a checkpoint.
             UsageError: The training library refuses the trainer arguments.
+            DataError: A row of a stream cannot be read.
             BackendError: The library failed, or the loss is not finite.
             StorageError: A checkpoint or log could not be written; no partial checkpoint is left.
         """

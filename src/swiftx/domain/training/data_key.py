@@ -96,5 +96,5 @@ def _chunk(chunk: Chunk, source: RowSource) -> list[Any]:
     if chunk.is_file:
         content = source.digest(chunk.source)
     else:
-        content = json.dumps([dict(row) for row in chunk.rows()], default=str)
+        content = json.dumps([dict(row) for row in chunk.rows(0)], default=str)
     return [chunk.source, content, dict(chunk.columns), chunk.preprocess is not None]

@@ -33,7 +33,8 @@ RUNS = TUNER_ARGUMENTS | _words(
     "stopping_strategy download_mode columns strict remove_unused_columns model_name model_author "
     "custom_dataset_info template system max_length truncation_strategy agent_template use_chat_template "
     "padding_side loss_scale response_prefix template_backend sanitize_control_tokens lazy_tokenize "
-    "dataset_num_proc load_from_cache_file cached_dataset packing packing_length padding_free "
+    "streaming shuffle_buffer_size dataset_num_proc load_from_cache_file cached_dataset "
+    "packing packing_length padding_free "
     # the loop
     "output_dir add_version create_checkpoint_symlink per_device_train_batch_size "
     "per_device_eval_batch_size gradient_accumulation_steps gradient_checkpointing "
@@ -69,7 +70,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 """Done for the values for which the function is true, refused for the others."""
 
 NOT_BUILT = _words(
-    "streaming sequence_parallel_size optimizer "
+    "sequence_parallel_size optimizer "
     "quant_method quant_bits init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
@@ -86,7 +87,7 @@ NO_EFFECT = _words(
     "max_pixels norm_bbox model_kwargs vit_gradient_checkpointing vit_lr aligner_lr freeze_llm freeze_vit "
     "freeze_aligner local_repo_path "
     # of something that is refused itself, or of generating
-    "shuffle_buffer_size hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
+    "hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
     "bnb_4bit_quant_storage max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "
     "stop_words logprobs top_logprobs generation_max_length generation_num_beams generation_config "
     "eval_dataset_args eval_limit eval_generation_config extra_eval_args fsdp_min_num_params "
@@ -107,6 +108,8 @@ _TOKENS = _words(
 _CLASSES = _words("num_labels problem_type")
 _WITHOUT_PACKING = _words("packing_length")
 _WITHOUT_PADDING = _words("padding_side use_cache")
+_WITHOUT_STREAM = _words("shuffle_buffer_size")
+_WITH_STREAM = _words("train_dataloader_shuffle dataset_num_proc load_from_cache_file")
 
 
 def refuse_unbuilt(args: TrainingArgs, origin: Mapping[str, str]) -> None:
@@ -141,6 +144,7 @@ def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...
         idle |= _CLASSES
     if not args.packing:
         idle |= _WITHOUT_PACKING
+    idle |= _WITH_STREAM if args.streaming else _WITHOUT_STREAM
     if args.padding_free:
         idle |= _WITHOUT_PADDING
     return tuple(name for name in _given(args, origin) if name in idle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,9 @@ from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.chat.tool_calling import AgentTemplate
 from swiftx.domain.datasets.pipeline import prepare
 from swiftx.domain.datasets.plan import data_plan
+from swiftx.domain.datasets.report import DropTally, describe
 from swiftx.domain.datasets.report import summary as data_summary
+from swiftx.domain.datasets.streaming import stream
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.encoded import Encoded
@@ -34,6 +36,7 @@ from swiftx.domain.training.cached_sets import cached_sets, joined
 from swiftx.domain.training.encoding import LazyRows
 from swiftx.domain.training.packing import lengths_of, packing
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
+from swiftx.domain.training.streamed import TokenStream
 from swiftx.domain.training.summary import next_command, summary
 from swiftx.domain.training.support import ineffective, refuse_unbuilt
 from swiftx.domain.training.task import row_use, task_plan
@@ -96,7 +99,7 @@ class TrainFacts:
 class _Rows:
     """Rows ready for training, with what to say of them."""
 
-    train: Sequence[Encoded]
+    train: Sequence[Encoded] | TokenStream
     validation: Sequence[Encoded]
     packs: Sequence[Sequence[int]] | None = None
     statistics: Mapping[str, Any] = field(default_factory=dict)
@@ -126,6 +129,11 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
+    if args.streaming and args.task_type != "causal_lm":
+        raise NotBuiltYet(
+            f"--streaming true with --task_type {args.task_type} is not built yet",
+            hint="leave --streaming out",
+        )
     resume_from = resumed_checkpoint(args.resume_from_checkpoint, ports.storage)
     _claim_folder(args, ports, facts)
     _say_what_changes_nothing(args, ports, facts)
@@ -161,6 +169,8 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
         validation=rows.validation,
         observer=ports.observer,
     )
+    if isinstance(rows.train, TokenStream):
+        _tell_dropped(rows.train.dropped, ports)
     _report(outcome, tuning, ports, facts, talks=task is None)
     return outcome
 
@@ -225,7 +235,10 @@ def _rows(args: TrainingArgs, tokenizer: Tokenizer, ports: TrainPorts, facts: Tr
     template = ChatTemplate(
         template_plan(args, origin=facts.origin, today=facts.today), tokenizer, agent=facts.agent
     )
+    if args.streaming:
+        return _streamed(args, plan, template, ports)
     rows = (_lazy if args.lazy_tokenize else _tokenized)(args, plan, template, ports, facts)
+    assert not isinstance(rows.train, TokenStream)
     _refuse_too_few(len(rows.train) if rows.packs is None else len(rows.packs), args, facts)
     return rows
 
@@ -246,6 +259,33 @@ def _lazy(
         train=LazyRows(data.train, template, use=row_use(args), strict=args.strict),
         validation=LazyRows(data.validation, template, use=row_use(args), strict=args.strict),
         statistics={"train_dataset": f"{len(data.train)} rows, tokenized when needed"},
+    )
+
+
+def _streamed(
+    args: TrainingArgs, plan: DataPlan, template: ChatTemplate, ports: TrainPorts
+) -> _Rows:
+    """Return training rows that are read, encoded and packed while they are used; the others as ever."""
+    train = stream(plan, ports.tokens.data).train
+    if train is None:
+        raise DataError("there is no training data to stream", hint="see --dataset")
+    validation = None
+    if plan.val_dataset:
+        held = replace(plan, dataset=(), interleave_prob=None)
+        validation = tokenize(held, template, ports.tokens, cache=None).validation
+    statistics = {"train_dataset": "a stream, tokenized when needed"}
+    if validation is not None:
+        _tell("val", validation.table, validation, ports)
+        statistics["val_dataset"] = validation.summary
+    return _Rows(
+        train=TokenStream(
+            train,
+            template,
+            strict=args.strict,
+            capacity=args.packing_length if args.packing else None,
+        ),
+        validation=() if validation is None else validation.rows,
+        statistics=statistics,
     )
 
 
@@ -309,6 +349,14 @@ def _keep_held(
         ports.storage.write_lines(path, itertools.chain([first], lines))
 
 
+def _tell_dropped(tally: DropTally, ports: TrainPorts) -> None:
+    """Say which rows of the stream were left out, each time that they came."""
+    for dropped in tally.dropped():
+        ports.reporter.warn(
+            f"the stream left rows out, in every epoch again: {dropped.reason}: {describe(dropped)}"
+        )
+
+
 def _tell(name: str, table: Mapping[str, str], tokens: TokenSet, ports: TrainPorts) -> None:
     ports.reporter.table(f"Tokens ({name})", table)
     for warning in tokens.warnings:
@@ -335,7 +383,7 @@ def _tuned(
     plan: TunerPlan,
     loading: LoadPlan,
     ports: TrainPorts,
-    rows: Sequence[Encoded],
+    rows: Sequence[Encoded] | TokenStream,
     *,
     resume_from: str | None,
 ) -> tuple[ModelHandle, Tokenizer]:
@@ -352,10 +400,13 @@ def _tuned(
     return ports.tuner.attach(model, plan, _samples(plan, rows)), tokenizer
 
 
-def _samples(plan: TunerPlan, rows: Sequence[Encoded]) -> list[Encoded]:
+def _samples(plan: TunerPlan, rows: Sequence[Encoded] | TokenStream) -> list[Encoded]:
     """Return the rows that the initialisation looks at: the first ones, which are in random order."""
     sampled = plan.sampled if isinstance(plan, LoraPlan) else None
     count = 0 if sampled is None else sampled.batch_size * sampled.batches
+    if isinstance(rows, TokenStream):  # they are trained on as well: the stream stays where it is
+        streamed = (row for batch in rows.batches(1) for row in batch.rows)
+        return list(itertools.islice(streamed, count))
     return [rows[index] for index in range(min(count, len(rows)))]
 
 

@@ -160,6 +160,23 @@ def a_streamed_run_says_how_long_it_is(values: Values, _: Facts) -> Sequence[Arg
     ]
 
 
+@check("streaming", "group_by_length", "train_sampling_strategy", commands=_TRAINING)
+def a_stream_has_an_order_of_its_own(values: Values, _: Facts) -> Sequence[ArgError]:
+    if not values.streaming:
+        return ()
+    by_length = values.train_sampling_strategy == "group_by_length"
+    wanted = {"group_by_length": values.group_by_length, "train_sampling_strategy": by_length}
+    return [
+        ArgError(
+            name,
+            f"{name} needs the length of every row beforehand, which a stream does not know.",
+            f"Leave out --{name}, or --streaming.",
+        )
+        for name, given in wanted.items()
+        if given
+    ]
+
+
 @check("split_dataset_ratio")
 def a_ratio_is_a_share(values: Values, _: Facts) -> Sequence[ArgError]:
     if 0 <= values.split_dataset_ratio <= 1:
@@ -197,5 +214,6 @@ CHECKS = (
     only_a_dataset_is_split,
     dataset_registries_can_be_read,
     a_streamed_run_says_how_long_it_is,
+    a_stream_has_an_order_of_its_own,
     a_ratio_is_a_share,
 )
