@@ -275,11 +275,19 @@ def test_an_intervention_is_its_formula(kind: str, base: str) -> None:
         assert torch.allclose(edit(hidden), _edit(edit, hidden, kind), atol=1e-5)
 
 
-def test_the_rows_of_loreft_stay_orthonormal(base: str, tmp_path: Path) -> None:
-    case = BY_NAME["reft LoreftIntervention"]
+@pytest.mark.parametrize(
+    "kind", ["LoreftIntervention", "ConsreftIntervention", "DireftIntervention"]
+)
+def test_the_rows_of_loreft_stay_orthonormal_while_weights_decay(
+    kind: str, base: str, tmp_path: Path
+) -> None:
+    case = BY_NAME[f"reft {kind}"]
     model = cast(Any, new_model(base, case))
+    decay = {"learning_rate": case.rate, "weight_decay": 0.1}
 
-    fit(model, case, tmp_path)
+    heard = fit(model, case, tmp_path, arguments=decay)
+
+    assert heard.losses[-1] < 3
 
     rows = model.model.layers[0].reft.projection.weight
     assert torch.allclose(rows @ rows.T, torch.eye(4), atol=1e-5)

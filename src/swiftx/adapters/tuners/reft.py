@@ -16,7 +16,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import orthogonal
+from torch.nn.utils.parametrize import register_parametrization
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
@@ -35,6 +35,23 @@ _SUBTRACTS = ("LoreftIntervention", "NoreftIntervention", "ConsreftIntervention"
 _CONSTANT = ("ConsreftIntervention", "LobireftIntervention")
 
 
+class OrthonormalRows(nn.Module):
+    """Rows made orthonormal by a QR decomposition, whatever their lengths.
+
+    torch's own parametrisation of such a matrix keeps signs on the diagonal of its parameter and cuts them to
+    whole numbers: the first weight decay makes them all 0, and the edit with them.
+    """
+
+    def forward(self, free: Tensor) -> Tensor:
+        """Return rows of length 1 at right angles that span those given, shape (r, D)."""
+        columns, triangle = torch.linalg.qr(free.T)
+        return (columns * triangle.diagonal().detach().sign()).T
+
+    def right_inverse(self, rows: Tensor) -> Tensor:
+        """Return what gives these rows, if they are orthonormal: themselves."""
+        return rows
+
+
 class Intervention(nn.Module):
     """One edit. Float32 inside, whatever the model computes in."""
 
@@ -46,7 +63,7 @@ class Intervention(nn.Module):
         projection = nn.Linear(size, plan.rank, bias=bias)
         if plan.intervention not in _FREE:
             nn.init.orthogonal_(projection.weight)
-            projection = orthogonal(projection)
+            register_parametrization(projection, "weight", OrthonormalRows())
         self.projection = projection
         self.source: nn.Module | None = None
         self.constant: nn.Parameter | None = None
