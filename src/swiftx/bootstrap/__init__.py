@@ -98,6 +98,18 @@ def _answers_elsewhere(args: Any) -> bool:
     return hasattr(args, "studio_title") and bool(args.base_url)
 
 
+def fetched_adapters(args: Any, *, say: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
+    """Return, by argument, adapters as folders, where some had to be fetched from a hub.
+
+    Raises:
+        NotFound: No such adapter.
+        BackendError: The hub cannot be reached.
+    """
+    from swiftx.bootstrap import sources
+
+    return sources.fetched_adapters(args, say=say)
+
+
 def refuse_unbuilt(command: str) -> None:
     """Say that a command does not run yet, before anything is downloaded for it.
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from swiftx.bootstrap.libraries import extra, quiet_libraries, to_stderr
 from swiftx.bootstrap.machine import settings
+from swiftx.domain.args.paths import NamedAdapter, named_adapter
 from swiftx.domain.args.rule import Facts
+from swiftx.domain.args.rules.model import ADAPTERS
 from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.ports.system import Reporter
 from swiftx.errors import NotFound
@@ -46,6 +48,33 @@ def fetch_weights(args: Any) -> None:
         NotFound, BackendError, StorageError: From the hub.
     """
     model_folder(args, args.model, download=True, weights=True, say=None)
+
+
+def fetched_adapters(args: Any, *, say: Callable[[str], None] | None) -> dict[str, tuple[str, ...]]:
+    """Return, by argument, adapters as folders, where some of them are elsewhere; those are fetched whole.
+
+    Raises:
+        NotFound, BackendError, StorageError: From the hub.
+    """
+    hub = _hub(args.use_hf, token=args.hub_token, say=say)
+    fetched = {}
+    for argument in ADAPTERS:
+        texts = getattr(args, argument, None) or ()
+        places = [named_adapter(text) for text in texts]
+        if any(not os.path.isdir(place.place) for place in places):
+            with extra("train"):
+                fetched[argument] = tuple(_local(hub, place) for place in places)
+    return fetched
+
+
+def _local(hub: HubChain, adapter: NamedAdapter) -> str:
+    folder = hub.snapshot(adapter.place)
+    if not os.path.isfile(os.path.join(folder, "adapter_config.json")):
+        raise NotFound(
+            f"{adapter.place!r} holds no adapter (no adapter_config.json).",
+            hint="A repository of full weights is given with --model.",
+        )
+    return folder if adapter.name is None else f"{adapter.name}={folder}"
 
 
 def _hub(use_hf: bool, *, token: str | None, say: Callable[[str], None] | None = None) -> HubChain:

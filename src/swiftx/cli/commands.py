@@ -41,6 +41,7 @@ def execute(invocation: Invocation, output: Output) -> int:
     explaining = invocation.explain is not Explain.NO
     if not explaining:
         bootstrap.refuse_unbuilt(invocation.command)
+        said, resolved = _with_adapters(said, resolved, facts, output)
     informed = bootstrap.with_model(facts, resolved.args, download=not explaining)
     if informed is not facts:
         resolved = _resolve(said, informed)
@@ -143,6 +144,20 @@ def _with_plugins(said: _Said, facts: Facts, output: Output) -> tuple[_Said, Fac
         if file.archive is not None and facts.storage.absolute(file.path) in facts.plugins:
             output.say(f"Ran the plugin {file.path}: {file.archive} names it.")
     return replace(said, errors=[*said.errors, *errors]), facts
+
+
+def _with_adapters(
+    said: _Said, resolved: Resolved[Any], facts: Facts, output: Output
+) -> tuple[_Said, Resolved[Any]]:
+    """Fetch adapters that are named by hub id, and resolve again with what their args.json says.
+
+    Code that such a file names does not run: plugins have run before, and only those of this machine.
+    """
+    fetched = bootstrap.fetched_adapters(resolved.args, say=output.say)
+    if not fetched:
+        return said, resolved
+    said = replace(said, cli={**said.cli, **fetched})
+    return said, _resolve(said, facts)
 
 
 def _resolve(said: _Said, facts: Facts) -> Resolved[Any]:

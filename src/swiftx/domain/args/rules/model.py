@@ -28,6 +28,10 @@ _ORIGINAL = "original_max_position_embeddings"
 _ROPE_TYPES = ("linear", "dynamic", "yarn")
 
 
+ADAPTERS = ("adapters", "ref_adapters", "reward_adapters", "teacher_adapters")
+"""The arguments that name adapters."""
+
+
 @normaliser("model")
 def a_local_model_is_an_absolute_path(values: Values, facts: Facts) -> object:
     """So that args.json finds it from any working folder."""
@@ -222,11 +226,11 @@ def model_folders_exist(values: Values, facts: Facts) -> Sequence[ArgError]:
     ]
 
 
-@check("adapters", "ref_adapters", "reward_adapters", "teacher_adapters", "external_plugins")
+@check(*ADAPTERS, "external_plugins")
 def adapter_folders_hold_adapters(values: Values, facts: Facts) -> Sequence[ArgError]:
     """Rules B6 and B7. A plugin may bring a tuner with a layout of its own."""
     errors: list[ArgError] = []
-    for name in ("adapters", "ref_adapters", "reward_adapters", "teacher_adapters"):
+    for name in ADAPTERS:
         for text in getattr(values, name) or ():
             place = named_adapter(text).place if values.command in _SERVING else text
             errors += _adapter_errors(name, place, facts, any_layout=bool(values.external_plugins))
