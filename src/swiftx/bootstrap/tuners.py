@@ -10,23 +10,17 @@ if TYPE_CHECKING:
 
 def make_tuner() -> Tuner:
     """Return the tuner of every plan and of every saved adapter."""
-    from swiftx.adapters.tuners import bottleneck, llamapro, reft
+    from swiftx.adapters.tuners.bottleneck import BottleneckTuner
     from swiftx.adapters.tuners.choosing import ChoosingTuner
     from swiftx.adapters.tuners.full import FullTuner
+    from swiftx.adapters.tuners.llamapro import LlamaProTuner
     from swiftx.adapters.tuners.peft import PeftTuner
-    from swiftx.domain.plans.tuning import BottleneckPlan, LlamaProPlan, ReftPlan
+    from swiftx.adapters.tuners.reft import ReftTuner
 
+    own = (BottleneckTuner(), LlamaProTuner(), ReftTuner())
     return ChoosingTuner(
         peft=PeftTuner(),
         full=FullTuner(),
-        own={
-            bottleneck.NAME: bottleneck.BottleneckTuner(),
-            llamapro.NAME: llamapro.LlamaProTuner(),
-            reft.NAME: reft.ReftTuner(),
-        },
-        plans={
-            BottleneckPlan: bottleneck.NAME,
-            LlamaProPlan: llamapro.NAME,
-            ReftPlan: reft.NAME,
-        },
+        own={tuner.name: tuner for tuner in own},
+        plans={tuner.plan_type: tuner.name for tuner in own},
     )

@@ -6,7 +6,9 @@ adapter_model.safetensors.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
-from swiftx.domain.ports.tuner import Tuner
+from swiftx.domain.plans.tuning import TunerPlan
 from swiftx.errors import BackendError, DataError, NotFound
 
 CONFIG = "adapter_config.json"
@@ -143,49 +146,67 @@ def insert_behind(module: nn.Module, name: str, child: nn.Module) -> None:
     module.register_forward_hook(changed)
 
 
-def started(
-    model: PreTrainedModel, tuner: str, settings: Mapping[str, Any], modules: Sequence[str]
-) -> ModelHandle:
-    """Return the model with what was put into it, which alone is trainable."""
-    mark(model, OwnAdapter(tuner, settings, tuple(modules)))
-    model.enable_input_require_grads()  # or reentrant checkpoints would cut the gradient off
-    return ModelHandle(model)
+class OwnTuner(ABC):
+    """A tuner that puts modules of our own into a model. Subclasses say which, and what they are called.
 
-
-def restored(
-    tuner: Tuner,
-    model: ModelHandle,
-    adapters: Sequence[str],
-    plan: type[Any],
-    *,
-    trainable: bool,
-) -> ModelHandle:
-    """Return the model with the last of some saved adapters; those before it are folded in.
-
-    Args:
-        tuner: Puts in what is not trained yet.
-        model: A model without adapters.
-        adapters: Folders, all of this tuner.
-        plan: Type of the tuner's plan, whose fields the saved settings are.
-        trainable: Whether training goes on from there.
-
-    Raises:
-        NotFound: A folder holds no adapter.
-        BackendError: An adapter does not fit the model.
+    Attributes:
+        name: What a saved adapter names.
+        plan_type: The tuner's plan, whose fields are the saved settings.
+        unmergeable: Why its modules are no change of weights.
     """
-    found = [read_settings(folder) for folder in adapters]
-    for position, (folder, read) in enumerate(zip(adapters, found, strict=True)):
-        if read is None:
-            raise BackendError(f"{folder!r} is an adapter of another kind")
-        model = tuner.attach(model, plan(**_listless(read[1])))
+
+    name: str
+    plan_type: type[Any]
+    unmergeable: str
+
+    @abstractmethod
+    def insert(self, model: PreTrainedModel, plan: Any) -> list[str]:
+        """Put new modules into the model, and return their full names.
+
+        Raises:
+            UsageError: The plan does not suit the model.
+            BackendError: The model has no place for them.
+        """
+
+    def attach(
+        self,
+        model: ModelHandle,
+        plan: TunerPlan,
+        samples: Sequence[Encoded] = (),  # noqa: ARG002  (the port's: no module of ours looks at rows)
+    ) -> ModelHandle:
+        """Return the model with new modules, which alone are trainable."""
+        if not isinstance(plan, self.plan_type):
+            raise TypeError(f"{type(self).__name__} cannot carry out {plan!r}")
         module = cast(PreTrainedModel, model)
-        load_own(module, cast(OwnAdapter, own_adapter(module)), Path(folder))
-        if position < len(adapters) - 1:
-            model = tuner.fold(model)
-        elif not trainable:
-            module.requires_grad_(False)
-            module.disable_input_require_grads()
-    return model
+        names = tuple(self.insert(module, plan))
+        mark(module, OwnAdapter(self.name, dataclasses.asdict(plan), names))
+        module.enable_input_require_grads()  # or reentrant checkpoints would cut the gradient off
+        return ModelHandle(module)
+
+    def load(
+        self, model: ModelHandle, adapters: Sequence[str], *, trainable: bool = False
+    ) -> ModelHandle:
+        """Return the model with the last of some saved adapters; those before it are folded in."""
+        found = [read_settings(folder) for folder in adapters]
+        for position, (folder, read) in enumerate(zip(adapters, found, strict=True)):
+            if read is None:
+                raise BackendError(f"{folder!r} is an adapter of another kind")
+            model = self.attach(model, self.plan_type(**_listless(read[1])))
+            module = cast(PreTrainedModel, model)
+            load_own(module, cast(OwnAdapter, own_adapter(module)), Path(folder))
+            if position < len(adapters) - 1:
+                model = self.fold(model)
+            elif not trainable:
+                module.requires_grad_(False)
+                module.disable_input_require_grads()
+        return model
+
+    def fold(self, model: ModelHandle) -> ModelHandle:  # noqa: ARG002  (the port's)
+        """Refuse, unless a subclass knows how: a network between the layers is no change of weights."""
+        raise BackendError(
+            f"{self.unmergeable}, so it cannot be merged into the weights",
+            hint="use it as it is, with --adapters",
+        )
 
 
 def _listless(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ the residual stream passes it unchanged.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -16,69 +15,51 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from swiftx.adapters.models.layers import Layers, decoder_layers, output_parameters
-from swiftx.adapters.models.own_adapters import restored, started, unmark
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.adapters.models.own_adapters import OwnTuner, unmark
 from swiftx.domain.plans.loading import ModelHandle
-from swiftx.domain.plans.tuning import LlamaProPlan, TunerPlan
+from swiftx.domain.plans.tuning import LlamaProPlan
 from swiftx.domain.tuning.llamapro import new_positions, sources
 from swiftx.errors import ArgError, BackendError, UsageError
 
-NAME = "llamapro"
 _COUNTS = ("num_hidden_layers", "max_window_layers")
 
 
-class LlamaProTuner:
+class LlamaProTuner(OwnTuner):
     """Makes a model deeper."""
 
-    def attach(
-        self,
-        model: ModelHandle,
-        plan: TunerPlan,
-        samples: Sequence[Encoded] = (),  # noqa: ARG002  (the port's signature)
-    ) -> ModelHandle:
-        """Return the model with new blocks, which alone are trainable."""
-        if not isinstance(plan, LlamaProPlan):
-            raise TypeError(f"LlamaProTuner cannot carry out {plan!r}")
-        base = cast(PreTrainedModel, model)
-        return started(base, NAME, dataclasses.asdict(plan), _deepen(base, plan))
+    name = "llamapro"
+    plan_type = LlamaProPlan
 
-    def load(
-        self, model: ModelHandle, adapters: Sequence[str], *, trainable: bool = False
-    ) -> ModelHandle:
-        """Return the model with saved blocks."""
-        return restored(self, model, adapters, LlamaProPlan, trainable=trainable)
+    def insert(self, model: PreTrainedModel, plan: LlamaProPlan) -> list[str]:
+        """Insert the blocks and return their full names."""
+        layers = decoder_layers(model)
+        depth = len(layers.modules)
+        if plan.groups > depth:
+            raise UsageError(
+                [
+                    ArgError(
+                        "llamapro_num_groups",
+                        f"{plan.groups} places for new blocks do not fit between {depth} layers",
+                        f"lower --llamapro_num_new_blocks or --llamapro_num_groups to {depth} or less",
+                    )
+                ]
+            )
+        before = _probe(model)
+        order = sources(depth, blocks=plan.new_blocks, groups=plan.groups)
+        new = new_positions(depth, blocks=plan.new_blocks, groups=plan.groups)
+        _rearrange(layers, order, set(new))
+        _describe(model.config.get_text_config(), depth, order)
+        if not torch.allclose(_probe(model), before, rtol=1e-3, atol=1e-3):
+            raise BackendError(
+                f"the blocks of {type(model).__name__} cannot be copied so that they change nothing at first",
+                hint="use --train_type lora with this model",
+            )
+        return [f"{layers.name}.{position}" for position in new]
 
     def fold(self, model: ModelHandle) -> ModelHandle:
         """Return the deeper model as a plain one: its blocks are its own from now on."""
         unmark(cast(nn.Module, model))
         return model
-
-
-def _deepen(model: PreTrainedModel, plan: LlamaProPlan) -> list[str]:
-    """Insert the blocks and return their full names."""
-    layers = decoder_layers(model)
-    depth = len(layers.modules)
-    if plan.groups > depth:
-        raise UsageError(
-            [
-                ArgError(
-                    "llamapro_num_groups",
-                    f"{plan.groups} places for new blocks do not fit between {depth} layers",
-                    f"lower --llamapro_num_new_blocks or --llamapro_num_groups to {depth} or less",
-                )
-            ]
-        )
-    before = _probe(model)
-    order = sources(depth, blocks=plan.new_blocks, groups=plan.groups)
-    new = new_positions(depth, blocks=plan.new_blocks, groups=plan.groups)
-    _rearrange(layers, order, set(new))
-    _describe(model.config.get_text_config(), depth, order)
-    if not torch.allclose(_probe(model), before, rtol=1e-3, atol=1e-3):
-        raise BackendError(
-            f"the blocks of {type(model).__name__} cannot be copied so that they change nothing at first",
-            hint="use --train_type lora with this model",
-        )
-    return [f"{layers.name}.{position}" for position in new]
 
 
 def _rearrange(layers: Layers, order: Sequence[int], new: set[int]) -> None:

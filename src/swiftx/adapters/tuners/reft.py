@@ -10,9 +10,7 @@ those that the ReFT library names. With R of orthonormal rows, shape (r, D), and
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +19,10 @@ from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
 from swiftx.adapters.models.layers import decoder_layers
-from swiftx.adapters.models.own_adapters import insert_behind, restored, started
-from swiftx.domain.plans.encoded import Encoded
-from swiftx.domain.plans.loading import ModelHandle
-from swiftx.domain.plans.tuning import ReftPlan, TunerPlan
-from swiftx.errors import ArgError, BackendError, UsageError
+from swiftx.adapters.models.own_adapters import OwnTuner, insert_behind
+from swiftx.domain.plans.tuning import ReftPlan
+from swiftx.errors import ArgError, UsageError
 
-NAME = "reft"
 _CHILD = "reft"
 _OPTIONS = ("dropout", "act_fn", "add_bias")
 _FREE = ("NoreftIntervention", "NodireftIntervention")
@@ -84,45 +79,23 @@ class Intervention(nn.Module):
         return edited.to(hidden.dtype)
 
 
-class ReftTuner:
+class ReftTuner(OwnTuner):
     """Puts interventions behind decoder layers."""
 
-    def attach(
-        self,
-        model: ModelHandle,
-        plan: TunerPlan,
-        samples: Sequence[Encoded] = (),  # noqa: ARG002  (the port's signature)
-    ) -> ModelHandle:
-        """Return the model with new interventions, which alone are trainable."""
-        if not isinstance(plan, ReftPlan):
-            raise TypeError(f"ReftTuner cannot carry out {plan!r}")
-        base = cast(PreTrainedModel, model)
-        return started(base, NAME, dataclasses.asdict(plan), _insert(base, plan))
+    name = "reft"
+    plan_type = ReftPlan
+    unmergeable = "ReFT edits hidden states"
 
-    def load(
-        self, model: ModelHandle, adapters: Sequence[str], *, trainable: bool = False
-    ) -> ModelHandle:
-        """Return the model with saved interventions."""
-        return restored(self, model, adapters, ReftPlan, trainable=trainable)
-
-    def fold(self, model: ModelHandle) -> ModelHandle:  # noqa: ARG002  (the port's signature)
-        """Refuse: an edit of hidden states is no change of weights."""
-        raise BackendError(
-            "ReFT cannot be merged into the weights: it edits hidden states",
-            hint="use it as it is, with --adapters",
-        )
-
-
-def _insert(model: PreTrainedModel, plan: ReftPlan) -> list[str]:
-    """Put interventions behind the chosen layers and return their full names."""
-    size = int(model.config.get_text_config().hidden_size)
-    layers = decoder_layers(model, key=plan.layer_key)
-    numbers = range(len(layers.modules)) if plan.layers is None else plan.layers
-    _check(plan, numbers, size=size, count=len(layers.modules))
-    torch.manual_seed(plan.seed)
-    for number in numbers:
-        insert_behind(layers.modules[number], _CHILD, Intervention(size, plan))
-    return [f"{layers.name}.{number}.{_CHILD}" for number in numbers]
+    def insert(self, model: PreTrainedModel, plan: ReftPlan) -> list[str]:
+        """Put interventions behind the chosen layers and return their full names."""
+        size = int(model.config.get_text_config().hidden_size)
+        layers = decoder_layers(model, key=plan.layer_key)
+        numbers = range(len(layers.modules)) if plan.layers is None else plan.layers
+        _check(plan, numbers, size=size, count=len(layers.modules))
+        torch.manual_seed(plan.seed)
+        for number in numbers:
+            insert_behind(layers.modules[number], _CHILD, Intervention(size, plan))
+        return [f"{layers.name}.{number}.{_CHILD}" for number in numbers]
 
 
 def _check(plan: ReftPlan, numbers: Sequence[int], *, size: int, count: int) -> None:
