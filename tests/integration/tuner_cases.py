@@ -228,6 +228,8 @@ CASES = [
     _peft("loha", 3.0, "hada_", rate=0.1),
     _peft("lokr", 3.0, "lokr_", rate=0.1),
     _peft("miss", 3.0, "miss_", rate=0.02, options={"r": 8}),
+    # At 0.1 the rotations go so far that float32 itself is 1e-5 off: computed in float64, the merged and the
+    # unmerged model are equal, and the unmerged one in float32 is 9.9e-6 from them.
     _peft("oft", 7.0, "oft_", rate=0.05),
     _peft("osf", 7.0, "osf_", rate=0.02),
     _peft("peanut", 7.0, "peanut_", rate=0.02),
