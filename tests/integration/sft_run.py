@@ -34,7 +34,8 @@ from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.ports.hubs import DatasetHub
 from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.tokenized import TokenPorts
-from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
+from swiftx.domain.usecases.train import train
+from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
 
 TUNER = make_tuner()
 ENCODED = os.path.join(tempfile.gettempdir(), "swiftx-tests-encoded")

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from swiftx.domain.training.tokenized import CachePlan, TokenPorts
     from swiftx.domain.usecases.infer import InferPorts
     from swiftx.domain.usecases.merge_lora import MergePorts, Progress
-    from swiftx.domain.usecases.train import TrainFacts, TrainPorts
+    from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
 
 
 def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
-    from swiftx.domain.usecases.train import TrainPorts
+    from swiftx.domain.usecases.train_ports import TrainPorts
 
     quiet_libraries()
     with extra("train"):
@@ -67,7 +67,7 @@ def token_ports(args: Any, facts: Facts, reporter: Reporter) -> TokenPorts:
 
 def train_facts(resolved: Resolved[Any], facts: Facts) -> TrainFacts:
     from swiftx.domain.args.archive import dump
-    from swiftx.domain.usecases.train import TrainFacts
+    from swiftx.domain.usecases.train_ports import TrainFacts
 
     return TrainFacts(
         model=model_of(facts),

@@ -28,7 +28,8 @@ from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.training.tokenized import TokenPorts, keep_tokens
-from swiftx.domain.usecases.train import TrainFacts, TrainPorts, train
+from swiftx.domain.usecases.train import train
+from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
 from swiftx.errors import DataError, NotBuiltYet, NotFound, StorageError, UsageError
 
 FILES = {"data.jsonl": [chat(f"q{n}", f"a{n}") for n in range(10)]}

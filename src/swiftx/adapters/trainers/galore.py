@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
+from transformers import TrainingArguments
 
 from swiftx.adapters.models.layers import decoder_layers
 from swiftx.adapters.trainers.quantised_state import Moment, packed, unpacked
@@ -121,6 +122,20 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, dict):
         return {name: _moved(each, device) for name, each in value.items()}
     return [_moved(each, device) for each in value] if isinstance(value, list) else value
+
+
+def galore_adamw(
+    model: nn.Module,
+    plan: GaLorePlan,
+    arguments: TrainingArguments,
+    decayed: Callable[[nn.Module], Iterable[str]],
+) -> GaLoreAdamW:
+    """Return the optimiser of a model; `decayed` names its parameters that decay."""
+    groups = galore_groups(model, plan, decayed=decayed(model), weight_decay=arguments.weight_decay)
+    betas = arguments.adam_beta1, arguments.adam_beta2
+    return GaLoreAdamW(
+        groups, plan, lr=arguments.learning_rate, betas=betas, eps=arguments.adam_epsilon
+    )
 
 
 def galore_groups(

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
@@ -21,21 +21,21 @@ from swiftx.adapters.trainers.adalora import rank_schedule
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import ROWS, EncodedRows, Numbered, NumberedRows
-from swiftx.adapters.trainers.galore import GaLoreAdamW, galore_groups
+from swiftx.adapters.trainers.galore import galore_adamw
 from swiftx.adapters.trainers.head_loss import may_use_parts
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
 from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
-from swiftx.adapters.trainers.meter import Meter
+from swiftx.adapters.trainers.meter import Meter, channels_of_all
 from swiftx.adapters.trainers.objectives import Batch, Objective
 from swiftx.adapters.trainers.order import EpochBatches
+from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
 from swiftx.adapters.trainers.stream_feed import StreamEpochs, StreamFeed
 from swiftx.adapters.trainers.token_objective import TokenObjective
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.training import TrainPlan
-from swiftx.domain.plans.tuning import GaLorePlan
 from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.training.batches import shard
 from swiftx.errors import BackendError
@@ -242,7 +242,7 @@ class Loop(Trainer):
         metrics = {"loss": loss / max(items, 1.0), **self._channel_losses(meter)}
         if self._objective.accuracy is not None:
             metrics[self._objective.accuracy] = right / max(total, 1.0)
-        metrics |= self._objective.scores(_from_all_processes(results))
+        metrics |= self._objective.scores(from_all_processes(results))
         return EvalLoopOutput(
             predictions=None,
             label_ids=None,
@@ -254,7 +254,7 @@ class Loop(Trainer):
         """Return the mean loss of a token by channel, over all processes: `loss_math` and so on."""
         if not self._plan.enable_channel_loss:
             return {}
-        sums = _summed_channels(_from_all_processes([meter.channels()]))
+        sums = channels_of_all(from_all_processes([meter.channels()]))
         return {f"loss_{name}": loss / max(count, 1.0) for name, (loss, count) in sums.items()}
 
     # --- optimiser, log ------------------------------------------------------------------------
@@ -262,7 +262,9 @@ class Loop(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         ratio, galore = self._plan.lora_plus_ratio, self._plan.galore
         if galore is not None and self.optimizer is None:
-            self.optimizer = _galore(self.model, galore, self.args, self.get_decay_parameter_names)
+            self.optimizer = galore_adamw(
+                self.model, galore, self.args, self.get_decay_parameter_names
+            )
         if ratio is None or self.optimizer is not None:
             return cast(torch.optim.Optimizer, super().create_optimizer(model))
         kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
@@ -325,7 +327,7 @@ class Loop(Trainer):
             "loss_since_step": self._globalstep_last_logged,
             "right": totals[0],
             "answers": totals[1],
-            "channels": _summed_channels(_from_all_processes([self._meter.channels()])),
+            "channels": channels_of_all(from_all_processes([self._meter.channels()])),
             **({} if self._feed is None else self._feed.state()),
         }
 
@@ -363,19 +365,6 @@ class Loop(Trainer):
             super()._load_rng_state(checkpoint)
 
 
-def _galore(
-    model: nn.Module,
-    plan: GaLorePlan,
-    arguments: TrainingArguments,
-    decayed: Callable[[nn.Module], Iterable[str]],
-) -> GaLoreAdamW:
-    groups = galore_groups(model, plan, decayed=decayed(model), weight_decay=arguments.weight_decay)
-    betas = arguments.adam_beta1, arguments.adam_beta2
-    return GaLoreAdamW(
-        groups, plan, lr=arguments.learning_rate, betas=betas, eps=arguments.adam_epsilon
-    )
-
-
 def _load_weights(model: nn.Module, folder: Path) -> None:
     """Put saved weights into a model of the same shape."""
     if has_adapter(model):
@@ -401,23 +390,6 @@ def _objective(plan: TrainPlan, model: nn.Module, arguments: TrainingArguments) 
         label_smoothing=arguments.label_smoothing_factor,
         chunked=may_use_parts(arguments),
     )
-
-
-def _from_all_processes(mine: list[Any]) -> list[Any]:
-    """Return the entries of all processes, in the order of their ranks."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return mine
-    parts: list[list[Any]] = [[] for _ in range(distributed.get_world_size())]
-    distributed.all_gather_object(parts, mine)
-    return [entry for part in parts for entry in part]
-
-
-def _summed_channels(parts: list[dict[str, list[float]]]) -> dict[str, list[float]]:
-    names = sorted({name for part in parts for name in part})
-    return {
-        name: [sum(part.get(name, (0.0, 0.0))[place] for part in parts) for place in (0, 1)]
-        for name in names
-    }
 
 
 def _optimiser_mode(optimizer: Any, mode: str) -> None:

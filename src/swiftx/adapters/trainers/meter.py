@@ -50,3 +50,12 @@ class Meter:
             channel: torch.tensor(sums, dtype=torch.float64, device=device)
             for channel, sums in state.get("channels", {}).items()
         }
+
+
+def channels_of_all(parts: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Return the sums of several processes' channels."""
+    names = sorted({name for part in parts for name in part})
+    return {
+        name: [sum(part.get(name, (0.0, 0.0))[place] for part in parts) for place in (0, 1)]
+        for name in names
+    }

@@ -19,6 +19,7 @@ from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.interrupts import StopRequest
 from swiftx.adapters.trainers.loop import Loop
 from swiftx.adapters.trainers.memory import peak_gib
+from swiftx.adapters.trainers.processes import leave_at_exit
 from swiftx.adapters.trainers.run_log import RunLog
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
@@ -52,6 +53,7 @@ class TransformersTrainer:
         """Run the plan to its end and report."""
         _check_checkpoint(plan.resume_from)
         arguments = training_arguments(plan)
+        leave_at_exit()
         leads = arguments.process_index == 0
         writer = CheckpointWriter(plan, tokenizer, leads=leads, observer=observer)
         writer.recover()
