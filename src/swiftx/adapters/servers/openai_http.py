@@ -104,14 +104,14 @@ class _Server(uvicorn.Server):
 def application(api: Api, plan: ServePlan) -> FastAPI:
     """Return the ASGI application of an API."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/openapi.json")  # no page from a CDN
+    paths = dict(api.describe())
     description = {
         "openapi": "3.1.0",
         "info": {"title": "swiftx deploy", "version": "1"},
-        "paths": dict(api.describe()),
+        "paths": paths,
     }
     app.openapi = lambda: description  # type: ignore[method-assign]  # the way FastAPI documents
     mailbox = Mailbox()
-    paths: dict[str, dict[str, Any]] = description["paths"]  # type: ignore[assignment]
     for path, methods in paths.items():
         if "post" in methods:
             app.routes.append(Route(path, _Post(api, plan, path, mailbox), methods=["POST"]))

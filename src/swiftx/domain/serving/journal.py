@@ -82,7 +82,8 @@ class Journal:
     def refused(self, path: str, error: Refused) -> None:
         """Take note of a request that is not answered."""
         if self._verbose:
-            self.say(f"{error.status} POST {path}: {_short(error.error()['message'])}")
+            where = f" POST {path}" if path else ""  # the message names a path that there is not
+            self.say(f"{error.status}{where}: {_short(error.error()['message'])}")
 
     def flush(self) -> None:
         """Write the rows that wait."""

@@ -25,17 +25,11 @@ def summary(outcome: TrainOutcome) -> dict[str, str]:
     return rows
 
 
-def next_command(outcome: TrainOutcome, *, is_adapter: bool, talks: bool = True) -> str | None:
-    """Return the command that uses the result; None when nothing was saved.
-
-    Args:
-        is_adapter: Whether it goes on a model.
-        talks: Whether it answers in words; else it needs rows.
-    """
+def next_command(outcome: TrainOutcome, *, is_adapter: bool) -> str | None:
+    """Return the command that talks to the result, an adapter or a model; None when nothing was saved."""
     if outcome.last_checkpoint is None:
         return None
-    rows = "" if talks else " --val_dataset …"
-    return f"swiftx infer --{'adapters' if is_adapter else 'model'} {outcome.last_checkpoint}{rows}"
+    return f"swiftx infer --{'adapters' if is_adapter else 'model'} {outcome.last_checkpoint}"
 
 
 def share(part: int, whole: int) -> str:

@@ -195,9 +195,9 @@ def _report(
             f"Go on with the same command and\n  --resume_from_checkpoint {outcome.last_checkpoint}"
         )
         return
-    command = next_command(outcome, is_adapter=not isinstance(plan, FullPlan), talks=talks)
-    if command is not None:
-        ports.reporter.say(f"{'Talk to it' if talks else 'Use it'}:\n  {command}")
+    command = next_command(outcome, is_adapter=not isinstance(plan, FullPlan))
+    if talks and command is not None:  # `infer` does not know the other tasks yet
+        ports.reporter.say(f"Talk to it:\n  {command}")
 
 
 def _padding(tokenizer: Tokenizer) -> int:
