@@ -131,6 +131,7 @@ def infer_ports(
 def merge_ports(facts: Facts, reporter: Reporter, progress: Progress) -> MergePorts:
     from swiftx.domain.usecases.merge_lora import MergePorts
 
+    quiet_libraries()
     with extra("train"):
         from swiftx.adapters.exporters.merge import StreamingMerger
         from swiftx.adapters.exporters.whole_model import WholeModelWriter
