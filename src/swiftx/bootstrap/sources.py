@@ -56,15 +56,23 @@ def fetched_adapters(args: Any, *, say: Callable[[str], None] | None) -> dict[st
     Raises:
         NotFound, BackendError, StorageError: From the hub.
     """
-    hub = _hub(args.use_hf, token=args.hub_token, say=say)
-    fetched = {}
-    for argument in ADAPTERS:
-        texts = getattr(args, argument, None) or ()
-        places = [named_adapter(text) for text in texts]
-        if any(not os.path.isdir(place.place) for place in places):
-            with extra("train"):
-                fetched[argument] = tuple(_local(hub, place) for place in places)
-    return fetched
+    named = {
+        argument: [named_adapter(text) for text in getattr(args, argument, None) or ()]
+        for argument in ADAPTERS
+    }
+    elsewhere = {
+        argument: places
+        for argument, places in named.items()
+        if any(not os.path.isdir(place.place) for place in places)
+    }
+    if not elsewhere:  # the usual case, and that of commands which know no hub
+        return {}
+    with extra("train"):
+        hub = _hub(args.use_hf, token=args.hub_token, say=say)
+        return {
+            argument: tuple(_local(hub, place) for place in places)
+            for argument, places in elsewhere.items()
+        }
 
 
 def _local(hub: HubChain, adapter: NamedAdapter) -> str:
