@@ -198,6 +198,27 @@ class EngineContract:
             assert len(entry.top) == 2
             assert entry.top[0][1] == pytest.approx(entry.logprob)  # greedy takes the best
 
+    def test_sampled_answers_are_those_of_their_seed(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        requests = [
+            greedy(prompt, temperature=0.9, seed=seed) for seed, prompt in enumerate(prompts)
+        ]
+
+        together = engine.generate(requests)
+
+        assert together == [engine.generate([request])[0] for request in requests]
+
+    def test_one_that_cannot_be_served_stops_all_of_them(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        before = engine.stats().requests
+
+        with pytest.raises(UsageError):
+            engine.generate([greedy(prompts[0]), greedy([])])
+
+        assert engine.stats().requests == before
+
     def test_prompt_longer_than_the_model_is_refused(self, engine: InferenceEngine) -> None:
         with pytest.raises(UsageError, match="5000"):
             engine.generate([greedy([5] * 5000)])
@@ -218,6 +239,21 @@ class ClosingContract:
 
         with pytest.raises(BackendError, match="closed"):
             spare.generate([greedy(prompts[0])])
+        with pytest.raises(BackendError, match="closed"):
+            spare.submit(greedy(prompts[0]), lambda _: None)
+
+    def test_nobody_waits_for_an_engine_that_is_closed(
+        self, spare: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        heard: SimpleQueue[Delta | SwiftxError] = SimpleQueue()
+        spare.submit(greedy(prompts[0], max_new_tokens=1000), heard.put)
+
+        spare.close()
+
+        last = heard.get(timeout=60)
+        while isinstance(last, Delta) and last.finish_reason is None:
+            last = heard.get(timeout=60)
+        assert isinstance(last, BackendError | Delta)
 
 
 def pieces(queue: SimpleQueue[Delta | SwiftxError]) -> Iterator[Delta]:

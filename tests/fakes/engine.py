@@ -87,7 +87,8 @@ class ScriptedEngine:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         self.batch_sizes.append(len(requests))
-        answers = [self._complete(request, self._tokens(request)) for request in requests]
+        tokens = [self._tokens(request) for request in requests]
+        answers = list(map(self._complete, requests, tokens))
         self._done += answers
         return answers
 
@@ -115,6 +116,8 @@ class ScriptedEngine:
                     time.sleep(self._seconds)
                 if ticket.cancelled or self.closed:
                     self.cancelled.append(request)
+                    if not ticket.cancelled:
+                        listener(BackendError("The engine was closed."))
                     return
                 listener(delta)
         finally:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
-from tests.contract.engine_contract import ClosingContract, EngineContract, greedy
+from peft import LoraConfig, PeftModel, get_peft_model
+from tests.contract.engine_contract import ClosingContract, EngineContract, greedy, pieces
 
-from swiftx.adapters.engines._shared import WordsFinished
-from swiftx.adapters.engines.transformers import TransformersEngine, padded_left
+from swiftx.adapters.engines.transformers import TransformersEngine
 from swiftx.adapters.tokenizers.huggingface import HuggingFaceTokenizer
-from swiftx.domain.plans.inference import Completion, Request
+from swiftx.domain.inference.scheduling import Limits
+from swiftx.domain.plans.inference import Completion, Delta, Request
 from swiftx.domain.plans.loading import ModelHandle
-from swiftx.errors import BackendError
+from swiftx.domain.ports.engine import Listener
+from swiftx.errors import BackendError, SwiftxError, UsageError
 
 TEXTS = ("Who are you?", "a", "The quick brown fox jumps over the lazy dog", "数一数")
 
@@ -132,15 +137,11 @@ def test_beams_end_at_a_stop_word(
 ) -> None:
     word = engine.generate([greedy(prompts[0], num_beams=2)])[0].text[0]
     request = greedy(prompts[0], num_beams=2, stop_words=(word,))
-    tokenizer = tokenizer_of(tiny_model)
-    finished = WordsFinished(tokenizer, request.generation, 1)
-    beams = torch.tensor([tokenizer.encode(text) for text in (word + "ab", f"a{word}b", "abc")])
 
     answer = engine.generate([request])[0]
 
     assert word not in answer.text[:-1]
     assert (answer.finish_reason == "stop") == answer.text.endswith(word)
-    assert finished(beams).tolist() == [False, True, False]  # the first token is the prompt
 
 
 def test_without_a_limit_the_answer_fills_the_model(tiny_model: str) -> None:
@@ -189,7 +190,7 @@ def test_characters_of_several_tokens_arrive_whole(
 ) -> None:
     engine, tokenizer = make_engine(tiny_model), tokenizer_of(tiny_model)
     script = iter([*tokenizer.encode("a€数😀"), 2])
-    monkeypatch.setattr(torch.Tensor, "argmax", lambda *_: next(script))
+    monkeypatch.setattr(torch.Tensor, "argmax", lambda *_, **__: torch.tensor([next(script)]))
 
     deltas = list(engine.stream(greedy([70], max_new_tokens=50, stop_ids=(2,))))
 
@@ -209,18 +210,217 @@ def test_closing_a_stream_stops_the_model_soon(
     assert time.monotonic() - started < 1
 
 
-def test_failure_of_the_model_reaches_the_reader_of_the_stream(
-    engine: TransformersEngine,
+def test_failure_of_the_model_reaches_whoever_waits(
+    tiny_model: str, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BackendError, match="failed while generating"):
-        list(engine.stream(greedy([10**6])))
+    engine = make_engine(tiny_model)
+    model = engine_model(engine)
+    monkeypatch.setattr(model, "forward", broken)
+
+    with pytest.raises(BackendError, match="failed while generating: no luck"):
+        list(engine.stream(greedy(prompts[0])))
+    with pytest.raises(BackendError, match="failed while generating: no luck"):
+        engine.generate([greedy(prompt) for prompt in prompts])
+    monkeypatch.undo()
+    assert engine.generate([greedy(prompts[0])])[0].text
 
 
-def test_padding_goes_left_and_is_masked() -> None:
-    ids, mask = padded_left([[1, 2, 3], [4]], padding=0)
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError("no luck")
 
-    assert ids.tolist() == [[1, 2, 3], [0, 0, 4]]
-    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+
+def engine_model(engine: TransformersEngine) -> Any:
+    return engine._worker._model.base  # type: ignore[union-attr]
+
+
+def test_token_that_the_model_does_not_have_is_refused(engine: TransformersEngine) -> None:
+    with pytest.raises(UsageError, match="token 1000000, the model has 259"):
+        engine.generate([greedy([10**6])])
+
+
+def test_penalties_change_what_is_said(
+    engine: TransformersEngine, prompts: list[list[int]]
+) -> None:
+    free = engine.generate([greedy(prompts[0], max_new_tokens=30)])[0]
+
+    answer = engine.generate([greedy(prompts[0], max_new_tokens=30, presence_penalty=100.0)])[0]
+
+    assert len(set(free.token_ids)) < 30
+    assert len(set(answer.token_ids)) == 30
+
+
+def test_answer_is_at_least_so_long(engine: TransformersEngine, prompts: list[list[int]]) -> None:
+    stop = engine.generate([greedy(prompts[0])])[0].token_ids[0]
+
+    answer = engine.generate([greedy(prompts[0], stop_ids=(stop,), min_new_tokens=4)])[0]
+
+    assert len(answer.token_ids) >= 4
+    assert stop not in answer.token_ids
+
+
+def test_same_beginning_is_computed_once(tiny_model: str) -> None:
+    engine, system = make_engine(tiny_model), [70 + number % 90 for number in range(100)]
+    requests = [greedy([*system, 80 + number]) for number in range(4)]
+    alone = [make_engine(tiny_model).generate([request])[0] for request in requests]
+
+    together = engine.generate(requests)
+
+    assert together == alone
+    assert [answer.cached_tokens for answer in together] == [0, 96, 96, 96]
+    assert engine.stats().cached_tokens == 288
+    (again,) = engine.generate([requests[0]])
+    assert (again, again.cached_tokens) == (alone[0], 96)
+
+
+def test_next_turn_begins_with_what_was_said(tiny_model: str) -> None:
+    engine = make_engine(tiny_model)
+    first = greedy([70 + number % 90 for number in range(50)], max_new_tokens=20)
+    (said,) = engine.generate([first])
+
+    (answer,) = engine.generate([greedy([*first.prompt_ids, *said.token_ids, 75, 76])])
+
+    assert answer.cached_tokens == 64
+
+
+def test_prefixes_can_be_left_out(tiny_model: str) -> None:
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    engine = TransformersEngine(ModelHandle(model), tokenizer_of(tiny_model), prefix_bytes=0)
+
+    answers = [engine.generate([greedy([70] * 100)])[0] for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    assert answers[1].cached_tokens == 0
+
+
+def test_one_of_many_is_cancelled(tiny_model: str, prompts: list[list[int]]) -> None:
+    engine = make_engine(tiny_model)
+    expected = engine.generate([greedy(prompts[1], max_new_tokens=60)])[0]
+    heard: SimpleQueue[Delta | SwiftxError] = SimpleQueue()
+    other: SimpleQueue[Delta | SwiftxError] = SimpleQueue()
+
+    ticket = engine.submit(greedy(prompts[0], max_new_tokens=1500), heard.put)
+    engine.submit(greedy(prompts[1], max_new_tokens=60), other.put)
+    heard.get(timeout=60)
+    ticket.cancel()
+
+    assert list(pieces(other))[-1].completion == expected
+    assert engine.stats().running == 0
+    assert engine.stats().requests == 3
+
+
+def test_slots_limit_what_runs_at_once(tiny_model: str, prompts: list[list[int]]) -> None:
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    engine = TransformersEngine(
+        ModelHandle(model), tokenizer_of(tiny_model), limits=Limits(slots=2)
+    )
+    seen: list[int] = []
+    queues: list[SimpleQueue[Delta | SwiftxError]] = [SimpleQueue() for _ in prompts]
+
+    def listener(queue: SimpleQueue[Delta | SwiftxError]) -> Listener:
+        def listen(delta: Delta | SwiftxError) -> None:
+            seen.append(engine.stats().running)
+            queue.put(delta)
+
+        return listen
+
+    for prompt, queue in zip(prompts, queues, strict=True):
+        engine.submit(greedy(prompt, max_new_tokens=20), listener(queue))
+
+    for queue in queues:
+        assert list(pieces(queue))
+    assert max(seen) == 2
+
+
+def test_request_joins_a_running_batch(tiny_model: str, prompts: list[list[int]]) -> None:
+    engine = make_engine(tiny_model)
+    short = engine.generate([greedy(prompts[1])])[0]
+    heard: SimpleQueue[Delta | SwiftxError] = SimpleQueue()
+    ticket = engine.submit(greedy(prompts[0], max_new_tokens=1800), heard.put)
+    heard.get(timeout=60)
+
+    assert engine.generate([greedy(prompts[1])])[0] == short
+    assert engine.stats().running == 1
+    ticket.cancel()
+
+
+def test_adapters_answer_by_name_in_one_batch(
+    tiny_model: str, prompts: list[list[int]], tmp_path: Path
+) -> None:
+    folders = {name: lora(tiny_model, tmp_path / name, seed) for name, seed in NAMES.items()}
+    tokenizer = tokenizer_of(tiny_model)
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    engine = TransformersEngine(ModelHandle(model), tokenizer, adapters=folders)
+    names = [None, *NAMES]
+    requests = [replace(greedy(prompt), adapter=name) for prompt in prompts for name in names]
+
+    answers = engine.generate(requests)
+
+    assert engine.facts.adapters == tuple(NAMES)
+    for index, name in enumerate(names):
+        alone = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+        if name is not None:
+            alone = PeftModel.from_pretrained(alone, folders[name]).merge_and_unload()
+        expected = TransformersEngine(ModelHandle(alone), tokenizer).generate(
+            [greedy(prompt) for prompt in prompts]
+        )
+        assert [answer.token_ids for answer in answers[index :: len(names)]] == [
+            answer.token_ids for answer in expected
+        ]
+    assert answers[0] != answers[1]
+
+
+NAMES = {"first.one": 1, "second": 2}
+
+
+def lora(folder: str, target: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    config = LoraConfig(target_modules="all-linear", init_lora_weights=False, lora_alpha=32)
+    get_peft_model(model, config).save_pretrained(target)
+    return str(target)
+
+
+def test_json_schema_holds_the_answer(engine: TransformersEngine, prompts: list[list[int]]) -> None:
+    schema = json.dumps(
+        {
+            "type": "object",
+            "properties": {"name": {"enum": ["Ann", "Bob"]}, "old": {"type": "boolean"}},
+            "required": ["name", "old"],
+            "additionalProperties": False,
+        }
+    )
+    settings: dict[str, Any] = {"max_new_tokens": 200, "json_schema": schema, "stop_ids": (2,)}
+    requests = [
+        greedy(prompts[0], **settings),
+        greedy(prompts[1]),
+        *(sampled(prompts[2], seed=seed, **settings) for seed in range(5)),
+    ]
+
+    answers = engine.generate(requests)
+
+    assert answers[1] == engine.generate([requests[1]])[0]
+    for answer in (answers[0], *answers[2:]):
+        said = json.loads(answer.text)
+        assert said["name"] in ("Ann", "Bob")
+        assert isinstance(said["old"], bool)
+        assert answer.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("schema", ["{", '{"type": "nothing"}', "[]"])
+def test_what_is_no_schema_is_refused(engine: TransformersEngine, schema: str) -> None:
+    with pytest.raises(UsageError, match="JSON schema"):
+        engine.generate([greedy([70], json_schema=schema)])
+
+
+def test_any_object_is_an_empty_schema(engine: TransformersEngine) -> None:
+    request = sampled([70], seed=5, max_new_tokens=400, json_schema="{}", stop_ids=(2,))
+
+    assert engine.generate([request])[0].text.lstrip().startswith("{")
+
+
+def test_beams_refuse_what_they_cannot_do(engine: TransformersEngine) -> None:
+    with pytest.raises(UsageError, match="no presence_penalty"):
+        engine.generate([greedy([70], num_beams=2, presence_penalty=1.0)])
 
 
 @pytest.mark.slow

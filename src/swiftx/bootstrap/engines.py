@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.sources import fetch_weights
 from swiftx.bootstrap.tuners import make_tuner
+from swiftx.domain.inference.scheduling import Limits
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import NotBuiltYet
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from swiftx.domain.ports.engine import InferenceEngine
 
 
-def make_engine(args: Any, model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+def make_engine(
+    args: Any, model: ServedModel, tokenizer: Tokenizer, *, slots: int = -1
+) -> InferenceEngine:
     """Return the engine of `--infer_backend`, with the model loaded.
 
     Args:
         args: Resolved arguments of `infer`, or of a command that has them all.
         model: What answers.
         tokenizer: The model's own.
+        slots: Answers that `pt` makes at once; -1 for any number.
 
     Raises:
         MissingDependency: The library of the engine is not installed.
@@ -32,23 +36,27 @@ def make_engine(args: Any, model: ServedModel, tokenizer: Tokenizer) -> Inferenc
     fetch_weights(args)
     match args.infer_backend:
         case "pt":
-            return _transformers(model, tokenizer)
+            return _transformers(model, tokenizer, slots)
         case "vllm":
             return _vllm(args, model, tokenizer)
         case other:
             raise NotBuiltYet(f"Answering with {other} is not built yet.")
 
 
-def _transformers(model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:
+def _transformers(model: ServedModel, tokenizer: Tokenizer, slots: int) -> InferenceEngine:
     with extra("train"):
         from swiftx.adapters.engines.transformers import TransformersEngine
         from swiftx.adapters.models.transformers import TransformersLoader
 
-        if model.named_adapters:
-            raise NotBuiltYet("Adapters by name with --infer_backend pt are not built yet.")
         loaded = TransformersLoader().load(model.loading)
         tuned = make_tuner().load(loaded.model, model.adapters)
-        return TransformersEngine(tuned, tokenizer, max_model_len=model.max_model_len)
+        return TransformersEngine(
+            tuned,
+            tokenizer,
+            max_model_len=model.max_model_len,
+            adapters=model.named_adapters,
+            limits=Limits(slots=slots),
+        )
 
 
 def _vllm(args: Any, model: ServedModel, tokenizer: Tokenizer) -> InferenceEngine:

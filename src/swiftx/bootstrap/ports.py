@@ -118,7 +118,9 @@ def infer_ports(
         return InferPorts(
             data=data_ports(args, facts, reporter),
             tokenizer=TransformersLoader().tokenizer,
-            engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
+            engine=lambda model, tokenizer: make_engine(
+                args, model, tokenizer, slots=args.max_batch_size
+            ),
             merge=merge_ports(facts, reporter, merging),
             results=JsonlSink(),
             terminal=terminal,

@@ -34,9 +34,11 @@ def deploy_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progre
         from swiftx.adapters.rows.sink import JsonlSink
         from swiftx.bootstrap.engines import make_engine
 
+        # The default of 1 is for rows that are answered one after the other; clients come at the same time.
+        slots = args.max_batch_size if args.max_batch_size > 1 else -1
         return DeployPorts(
             tokenizer=TransformersLoader().tokenizer,
-            engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
+            engine=lambda model, tokenizer: make_engine(args, model, tokenizer, slots=slots),
             merge=merge_ports(facts, reporter, merging),
             server=OpenAiHttpServer,
             results=JsonlSink(),

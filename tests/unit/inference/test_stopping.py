@@ -126,3 +126,22 @@ def test_pieces_add_up_to_what_the_tokens_decode_to(text: str) -> None:
 
     assert answer.text == TOKENIZER.decode(ids)
     assert answer.token_ids == tuple(ids)
+
+
+def test_tokens_are_shown_with_their_text() -> None:
+    answer = AnswerText(TOKENIZER, GenerationPlan(end_words=("END",)))
+    shown = []
+    for token in TOKENIZER.encode("aé ENx"):
+        answer.push(token)
+        shown.append(answer.shown_tokens)
+
+    # The bytes of é come one by one, and `E`, `EN` may be the beginning of the end word.
+    assert shown == [1, 1, 3, 4, 4, 4, 7]
+
+
+def test_answer_may_end_for_a_reason_of_the_caller() -> None:
+    answer = AnswerText(TOKENIZER, GenerationPlan())
+    answer.push(TOKENIZER.encode("a")[0])
+
+    assert answer.finish("stop") == ""
+    assert answer.finish_reason == "stop"

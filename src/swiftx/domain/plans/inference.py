@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Completion:
         token_ids: Generated ids without the stop id.
         finish_reason: `stop` or `length`.
         logprobs: One entry a generated token; None unless asked for.
-        cached_tokens: Tokens of the prompt that were not computed again.
+        cached_tokens: Tokens of the prompt that were not computed again; equal answers may differ in it.
     """
 
     text: str
@@ -85,7 +85,7 @@ class Completion:
     prompt_tokens: int
     finish_reason: str
     logprobs: tuple[TokenLogprob, ...] | None = None
-    cached_tokens: int = 0
+    cached_tokens: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

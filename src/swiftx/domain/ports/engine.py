@@ -71,5 +71,8 @@ class InferenceEngine(Protocol):
         ...
 
     def close(self) -> None:
-        """Cancel what is under way and free the model; later requests are refused. Harmless twice."""
+        """End what is under way and free the model; later requests are refused. Harmless twice.
+
+        Listeners that wait for more hear a BackendError.
+        """
         ...

@@ -1,0 +1,1 @@
+"""Running many requests through one transformers model at the same time."""
