@@ -209,6 +209,17 @@ class EngineContract:
 
         assert together == [engine.generate([request])[0] for request in requests]
 
+    def test_biased_token_is_chosen(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        free = engine.generate([greedy(prompts[0])])[0].token_ids
+        token = next(token for token in prompts[1] if token not in free)
+        biased = greedy(prompts[0], logit_bias=((token, 100.0),), max_new_tokens=3)
+
+        answers = engine.generate([biased, greedy(prompts[0])])
+
+        assert [answer.token_ids for answer in answers] == [(token,) * 3, free]
+
     def test_one_that_cannot_be_served_stops_all_of_them(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
     ) -> None:

@@ -22,7 +22,8 @@ class ScriptedSource:
     facts = EngineFacts(name="scripted", max_model_len=4096)
 
     async def tokens(self, request: Request) -> AsyncGenerator[Tokens, None]:
-        prompt = list(request.prompt_ids)
+        forced = [token for token, bias in request.generation.logit_bias if bias >= 100]
+        prompt = forced or list(request.prompt_ids)
         for start in range(0, request.generation.max_new_tokens or 0, 2):
             await asyncio.sleep(0)
             if 7 in prompt:

@@ -180,5 +180,7 @@ class ScriptedEngine:
             raise answer
         eos = self._tokenizer.eos_token_id
         tokens = [*self._tokenizer.encode(answer), *([] if eos is None else [eos])]
+        forced = [token for token, bias in request.generation.logit_bias if bias >= 100]
+        tokens = forced[:1] * len(tokens) or tokens
         room = None if self._max_model_len is None else self._max_model_len - length
         return tokens[:room]

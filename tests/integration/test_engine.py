@@ -132,6 +132,12 @@ def test_beam_search_finds_what_generate_finds(
     assert "".join(delta.text for delta in deltas) == answer.text
 
 
+def test_beams_obey_biases(engine: TransformersEngine, prompts: list[list[int]]) -> None:
+    request = greedy(prompts[0], num_beams=2, logit_bias=((80, 100.0),), max_new_tokens=3)
+
+    assert engine.generate([request])[0].token_ids == (80, 80, 80)
+
+
 def test_beams_end_at_a_stop_word(
     tiny_model: str, engine: TransformersEngine, prompts: list[list[int]]
 ) -> None:
@@ -236,6 +242,8 @@ def engine_model(engine: TransformersEngine) -> Any:
 def test_token_that_the_model_does_not_have_is_refused(engine: TransformersEngine) -> None:
     with pytest.raises(UsageError, match="token 1000000, the model has 259"):
         engine.generate([greedy([10**6])])
+    with pytest.raises(UsageError, match="logit_bias has token -1, the model has 259"):
+        engine.generate([greedy([70], logit_bias=((-1, 2.0),))])
 
 
 def test_penalties_change_what_is_said(

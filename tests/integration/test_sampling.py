@@ -131,6 +131,15 @@ def test_presence_and_frequency_penalties_count_the_answer_only() -> None:
     assert logits_V.tolist() == pytest.approx([0.0, -1.0, -0.75])
 
 
+def test_biases_come_before_the_penalties() -> None:
+    row = rules((1,), temperature=0, logit_bias=((1, 3.0), (2, -1.0)), repetition_penalty=2.0)
+    logits_V = torch.tensor([0.5, 1.0, 4.0])
+
+    row.adjust(logits_V)
+
+    assert logits_V.tolist() == pytest.approx([0.5, 2.0, 3.0])
+
+
 def test_stop_ids_wait_for_the_least_length() -> None:
     row = rules(temperature=0, min_new_tokens=2, stop_ids=(1,))
     logits_BV = torch.tensor([[0.0, 5.0, 1.0]])

@@ -141,6 +141,7 @@ def test_a_request_decides_over_the_command_line_which_decides_over_the_model() 
         "top_k": 4,
         "seed": 3,
         "stop_token_ids": [11],
+        "logit_bias": {"7": -100, "8": 0.5},
     }
 
     service.post(CHAT, said("Hi"))
@@ -151,6 +152,7 @@ def test_a_request_decides_over_the_command_line_which_decides_over_the_model() 
     assert (given.temperature, given.top_p, given.max_new_tokens) == (1.5, 0.5, 3)
     assert (given.min_p, given.presence_penalty, given.frequency_penalty) == (0.1, 1, -1)
     assert (given.top_k, given.seed) == (4, 3)
+    assert given.logit_bias == ((7, -100), (8, 0.5))
     assert given.stop_ids == (*plain.stop_ids, 11)
 
 
@@ -348,7 +350,7 @@ def test_every_problem_of_a_request_is_told_at_once() -> None:
         "stream_options": {"include_usage": 1},
         "tool_choice": "required",
         "tools": [{"type": "retrieval"}, {"type": "function", "function": {"name": "no spaces"}}],
-        "logit_bias": {"1": 2},
+        "logit_bias": {"1": 200},
         "stop": [""],
         "surprise": 1,
     }
@@ -379,6 +381,9 @@ def test_every_problem_of_a_request_is_told_at_once() -> None:
         (b"{}", "Missing required parameter: 'messages'"),
         (b'{"messages": [], "seed": 1e400}', "seed"),
         (b'{"messages": null}', "Missing required"),
+        (b'{"logit_bias": {"-1": 2}}', "token ids"),
+        (b'{"logit_bias": {"1": true}}', "token ids"),
+        (b'{"logit_bias": {"99999": 1}}', "token ids of this model"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused(body: bytes, words: str) -> None:

@@ -58,6 +58,7 @@ class PlainGeneration:
             min_p=plan.min_p or None if plan.temperature else None,
             min_new_tokens=plan.min_new_tokens or None,
             repetition_penalty=plan.repetition_penalty,
+            sequence_bias=[[[token], float(bias)] for token, bias in plan.logit_bias] or None,
             eos_token_id=list(plan.stop_ids) or None,
             return_dict_in_generate=True,
             output_logits=plan.logprobs,

@@ -50,6 +50,7 @@ class Rules:
             or plan.repetition_penalty != 1
             or plan.presence_penalty
             or plan.frequency_penalty
+            or plan.logit_bias
         )
         self._prompt_ids = prompt_ids
         self._chosen = 0
@@ -68,8 +69,10 @@ class Rules:
         return float(torch.rand((), generator=self._generator, dtype=torch.float64))
 
     def adjust(self, logits_V: Tensor) -> None:
-        """Apply penalties and bans to the logits, in place."""
+        """Apply biases, penalties and bans to the logits, in place."""
         plan = self.plan
+        for token, bias in plan.logit_bias:
+            logits_V[token] += bias
         if plan.repetition_penalty != 1:
             seen = self._seen(logits_V)
             penalised = torch.where(

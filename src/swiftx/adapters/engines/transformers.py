@@ -147,10 +147,10 @@ class TransformersEngine:
         if not len(prompt):
             problems.append(ArgError(None, "The prompt has no tokens."))
         elif not 0 <= min(prompt) <= max(prompt) < self._vocabulary:
-            odd = next(token for token in prompt if not 0 <= token < self._vocabulary)
-            problems.append(
-                ArgError(None, f"The prompt has token {odd}, the model has {self._vocabulary}.")
-            )
+            problems.append(self._no_token("prompt", prompt))
+        biased = [token for token, _ in request.generation.logit_bias]
+        if biased and not 0 <= min(biased) <= max(biased) < self._vocabulary:
+            problems.append(self._no_token("logit_bias", biased))
         if longest is not None and len(prompt) >= longest:
             problems.append(
                 ArgError(
@@ -160,6 +160,10 @@ class TransformersEngine:
                 )
             )
         return problems
+
+    def _no_token(self, place: str, ids: Sequence[int]) -> ArgError:
+        odd = next(token for token in ids if not 0 <= token < self._vocabulary)
+        return ArgError(None, f"The {place} has token {odd}, the model has {self._vocabulary}.")
 
     def _grammar(self, plan: GenerationPlan) -> Grammar | None:
         if plan.json_schema is None:

@@ -148,6 +148,7 @@ def sampling_params(plan: GenerationPlan) -> SamplingParams:
         repetition_penalty=plan.repetition_penalty,
         presence_penalty=plan.presence_penalty,
         frequency_penalty=plan.frequency_penalty,
+        logit_bias=dict(plan.logit_bias) or None,
         seed=plan.seed,
         max_tokens=plan.max_new_tokens,
         min_tokens=plan.min_new_tokens,

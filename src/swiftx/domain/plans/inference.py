@@ -17,6 +17,7 @@ class GenerationPlan:
         min_p: Tokens less likely than this share of the likeliest one's probability are not sampled.
         presence_penalty: Taken off the logits of tokens that the answer has already.
         frequency_penalty: Taken off the logits of tokens, as often as the answer has them.
+        logit_bias: Token ids, and what is added to their logits before the penalties.
         length_penalty: Exponent of the length by which beam scores are divided.
         stop_words: Text that ends the answer; stays in it (the end-of-turn token does not).
         stop_ids: Token ids that end the answer and are removed from it.
@@ -34,6 +35,7 @@ class GenerationPlan:
     repetition_penalty: float = 1.0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     num_beams: int = 1
     length_penalty: float = 1.0
     stop_words: tuple[str, ...] = ()

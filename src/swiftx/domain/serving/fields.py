@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from swiftx.domain.serving.refusals import Problem, Refused, shown
 
 Json = Mapping[str, Any]
+
+_ID = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,26 @@ def integers(low: int, high: int, *, at_most: int) -> Field:
     return Field(
         schema={"type": "array", "items": dict(item.schema), "maxItems": at_most}, wrong=wrong
     )
+
+
+def numbers_by_id(low: float, high: float, *, at_most: int) -> Field:
+    """Return a JSON object of up to so many token ids (its keys, as text) and numbers."""
+    item = number(low, high)
+    expected = f"up to {at_most} token ids, each with a number from {low:g} to {high:g}"
+
+    def wrong(value: Any) -> str | None:
+        fits = isinstance(value, dict) and len(value) <= at_most
+        if fits and all(_ID.fullmatch(key) and not item.wrong(value[key]) for key in value):
+            return None
+        return _not(value, expected)
+
+    schema = {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{_ID.pattern}$"},
+        "additionalProperties": dict(item.schema),
+        "maxProperties": at_most,
+    }
+    return Field(schema=schema, wrong=wrong)
 
 
 def mapping(schema: Json | None = None, *, required: bool = False) -> Field:

@@ -59,7 +59,7 @@ _COMMON: Mapping[str, Field] = {
     "ignore_eos": f.flag(),
     "seed": f.integer(-_SEED, _SEED),
     "user": f.text(),
-    "logit_bias": f.unsupported("token biases are not built", neutral=({},)),
+    "logit_bias": f.numbers_by_id(-100, 100, at_most=1024),
 }
 """`top_k` and the like are extensions that vLLM and SGLang have by the same names."""
 
@@ -179,6 +179,7 @@ def read_chat(body: Json, bounds: Bounds) -> ChatRequest:
     _check_logprobs("top_logprobs", top, bounds, problems)
     include_usage = _include_usage(found, problems)
     schema = _json_schema(found.get("response_format"), bounds, problems)
+    _check_biases(found, bounds, problems)
     if problems:
         raise Refused(problems)
     sampling = _sampling(
@@ -224,6 +225,7 @@ def read_completion(body: Json, bounds: Bounds) -> CompletionRequest:
     if found.get("echo") and top is not None:
         problems.append(Problem("echo", "It is not supported together with `logprobs`."))
     include_usage = _include_usage(found, problems)
+    _check_biases(found, bounds, problems)
     if problems:
         raise Refused(problems)
     sampling = _sampling(
@@ -263,6 +265,7 @@ def _sampling(
         repetition_penalty=found.get("repetition_penalty"),
         presence_penalty=found.get("presence_penalty", 0.0),
         frequency_penalty=found.get("frequency_penalty", 0.0),
+        logit_bias=tuple((int(key), bias) for key, bias in found.get("logit_bias", {}).items()),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         stop_ids=tuple(found.get("stop_token_ids", ())),
         keep_stop=found.get("include_stop_str_in_output", False),
@@ -317,6 +320,12 @@ def _check_logprobs(name: str, value: int | None, bounds: Bounds, problems: list
     if value is not None and value > bounds.max_logprobs:
         message = f"{value} is more than the {bounds.max_logprobs} that this service returns."
         problems.append(Problem(name, message))
+
+
+def _check_biases(found: Json, bounds: Bounds, problems: list[Problem]) -> None:
+    if any(int(key) >= bounds.vocab_size for key in found.get("logit_bias", {})):
+        message = f"token ids of this model are from 0 to {bounds.vocab_size - 1}."
+        problems.append(Problem("logit_bias", message))
 
 
 def _include_usage(found: Json, problems: list[Problem]) -> bool:

@@ -17,6 +17,7 @@ class Sampling:
     """How answers are generated.
 
     Attributes:
+        logit_bias: Token ids, and what is added to their logits.
         stop: Texts that end an answer; removed from it unless `keep_stop`.
         stop_ids: Further token ids that end an answer.
         ignore_end: Go on after the end of a turn.
@@ -32,6 +33,7 @@ class Sampling:
     repetition_penalty: float | None = None
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     stop: tuple[str, ...] = ()
     stop_ids: tuple[int, ...] = ()
     keep_stop: bool = False

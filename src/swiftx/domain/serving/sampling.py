@@ -80,6 +80,7 @@ class Defaults:
             min_p=asked.min_p,
             presence_penalty=asked.presence_penalty,
             frequency_penalty=asked.frequency_penalty,
+            logit_bias=asked.logit_bias,
             json_schema=asked.json_schema,
         )
 
