@@ -54,6 +54,7 @@ KINDS: Mapping[tuple[str, str], str] = {
 """(name, section) → why the declared kind is another."""
 
 MORE_CHOICES: Mapping[str, str] = {
+    "truncation_strategy": "split is for plain text, in pt alone",
     "train_type": "bone and ia3 are accepted by the toolkit although not listed",
     "sampler_type": "mcts and distill exist in the toolkit although not listed",
     "sampler_engine": "the tree search and distilling need the client engine",

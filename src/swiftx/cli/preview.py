@@ -67,6 +67,8 @@ def record(row: PreviewRow) -> dict[str, Any]:
     if row.standard is not None:
         return {"row": row.index, **row.standard}
     made: dict[str, Any] = {"row": row.index}
+    if row.piece is not None:
+        made |= {"piece": row.piece.number, "pieces": row.piece.of}
     for sequence in row.sequences:
         prefix = "" if sequence.side is None else f"{sequence.side}_"
         for name, value in _fields(sequence.encoded).items():
@@ -158,7 +160,8 @@ def _takes_colour(output: Output) -> bool:
 def _place(row: PreviewRow) -> str:
     """Return the number of a row with its file, and its number there when that is another."""
     inside = "" if row.origin.row == row.index else f", row {row.origin.row}"
-    return f"Row {row.index} ({row.origin.source}{inside})"
+    piece = "" if row.piece is None else f", piece {row.piece.number + 1} of {row.piece.of}"
+    return f"Row {row.index} ({row.origin.source}{inside}){piece}"
 
 
 def _counted(encoded: Encoded) -> str:

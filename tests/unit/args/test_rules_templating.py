@@ -4,6 +4,7 @@ import pytest
 from tests.unit.args.rule_cases import (
     KEPT,
     Decision,
+    Verdict,
     act,
     by_rule,
     facts,
@@ -47,6 +48,8 @@ STEPS = (
         "left",
     ),
     Decision(rules.what_ends_or_generates_pads_left, {"task_type": "embedding"}, KEPT),
+    Decision(rules.a_prompt_is_never_split, {"truncation_strategy": "split"}, "delete"),
+    Decision(rules.a_prompt_is_never_split, {"truncation_strategy": "left"}, KEPT),
     Decision(rules.packed_rows_have_no_padding, {"packing": True}, True),
     Decision(rules.packed_rows_have_no_padding, {"packing": False}, KEPT),
     Decision(rules.whole_conversations_train_every_answer, {"rlhf_type": "orpo"}, "default"),
@@ -63,6 +66,37 @@ STEPS = (
     Decision(rules.alignment_mostly_trains_the_last_answer, {"rlhf_type": "dpo"}, "last_round"),
     Decision(rules.alignment_mostly_trains_the_last_answer, {"rlhf_type": "orpo"}, "default"),
 )
+
+
+_TEXT = {"truncation_strategy": "split", "use_chat_template": False, "task_type": "causal_lm"}
+_SPLIT = ["truncation_strategy"]
+
+CHECKS = (
+    *(
+        Verdict(rules.a_row_has_room, {"max_length": length}, wrong)
+        for length, wrong in ((None, []), (1, []), (0, ["max_length"]), (-1, ["max_length"]))
+    ),
+    Verdict(rules.answers_are_never_split, {"truncation_strategy": "split"}, _SPLIT),
+    Verdict(rules.answers_are_never_split, {"truncation_strategy": "left"}, []),
+    *(
+        Verdict(rules.only_texts_are_split, {**_TEXT, **changes}, wrong, command=command)
+        for command, changes, wrong in (
+            ("pt", {}, []),
+            ("pt", {"use_chat_template": True}, _SPLIT),
+            ("pt", {"use_chat_template": True, "truncation_strategy": "right"}, []),
+            ("pt", {"lazy_tokenize": True, "task_type": "embedding"}, _SPLIT * 2),
+            ("preview", {"mode": "train", "lazy_tokenize": True}, []),
+            ("preview", {"mode": "infer"}, _SPLIT),
+            ("preview", {"rlhf_type": "dpo"}, _SPLIT),
+            ("export", {"task_type": "seq_cls"}, _SPLIT),
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("cases", by_rule(CHECKS))
+def test_a_check_names_the_argument(cases: list[Verdict]) -> None:
+    assert [case.made() for case in cases] == [case.expected for case in cases]
 
 
 @pytest.mark.parametrize("cases", by_rule(STEPS))
@@ -84,6 +118,6 @@ def test_a_model_without_a_chat_format_is_mentioned() -> None:
 
 
 def test_every_rule_here_is_tested() -> None:
-    tested = {case.step.name for case in STEPS}
+    tested = {case.step.name for case in STEPS} | {case.check.name for case in CHECKS}
 
     assert names_in(rules) == tested | {rules.an_unknown_model_has_no_chat_format.name}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes.tokenizer import ByteTokenizer
+from tests.fakes.tokenizer import CONTROL_TOKENS, ByteTokenizer
 from tests.unit.templates.conversations import TODAY, BracketTools, talk
 
 from swiftx.domain.plans.encoded import IGNORE, Encoded
@@ -108,6 +108,26 @@ def test_a_row_that_may_be_cut_is_cut(strategy: str, text: str) -> None:
     row = encoded(template(max_length=6, truncation_strategy=strategy).encode(ROW))
 
     assert ByteTokenizer().decode(row.input_ids) == text
+
+
+@pytest.mark.parametrize("strategy", ["left", "right"])
+@pytest.mark.parametrize("place", ["at the start", "at the end"])
+def test_media_tokens_are_never_cut_away(strategy: str, place: str) -> None:
+    tokenizer = ByteTokenizer((*CONTROL_TOKENS, "<|image_pad|>"))
+    media = "<|image_pad|>" * 3
+    question = media + "x" * 90 if place == "at the start" else "x" * 90 + media
+    cutting = template(tokenizer, name="qwen2_vl", max_length=20, truncation_strategy=strategy)
+
+    row = encoded(cutting.encode(talk(("user", question), ("assistant", "Hi"))))
+
+    assert len(row) == 20
+    assert tokenizer.decode(row.input_ids).count("<|image_pad|>") == 3
+
+
+def test_media_tokens_that_a_tokenizer_lacks_are_passed_over() -> None:
+    row = encoded(template(name="qwen2_vl", max_length=6, truncation_strategy="left").encode(ROW))
+
+    assert ByteTokenizer().decode(row.input_ids) == "long<|im_end|>\n"
 
 
 def test_a_prompt_that_is_too_long_says_what_to_do() -> None:

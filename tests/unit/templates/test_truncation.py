@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.templating import TruncationStrategy
-from swiftx.domain.templates.truncation import TooLong, truncate
+from swiftx.domain.templates.truncation import TooLong, split, truncate
 
 ROW = Encoded(
     input_ids=[1, 2, 3, 4, 5], labels=[-100, -100, 3, 4, 5], loss_weights=[0, 0, 1, 2, 3], row=7
@@ -77,3 +80,42 @@ def test_what_is_cut_is_as_long_as_it_may_be_and_keeps_the_order(
     assert [ids[position] for position in cut.labels] == list(cut.input_ids)
     if len(ids) > max_length:
         assert set(held) <= set(cut.labels)
+
+
+def test_a_long_row_becomes_pieces_whose_first_tokens_nothing_predicts() -> None:
+    row = replace(ROW, labels=[-100, 2, 3, 4, 5], loss_weights=[0, 1, 2, 3, 4])
+
+    first, second = split(row, 3)
+
+    assert first == replace(row, input_ids=[1, 2, 3], labels=[-100, 2, 3], loss_weights=[0, 1, 2])
+    assert second == replace(row, input_ids=[4, 5], labels=[-100, 5], loss_weights=[0, 4])
+    assert row.labels == [-100, 2, 3, 4, 5]
+
+
+def test_splitting_leaves_a_row_whole_until_its_pieces_are_asked_for() -> None:
+    assert truncate(ROW, 2, "split") is ROW
+    assert split(ROW, None) == split(ROW, 5) == (ROW,)
+
+
+def test_a_last_token_that_would_be_alone_is_cut_away() -> None:
+    first, second = split(ROW, 2)
+
+    assert [list(first.input_ids), list(second.input_ids)] == [[1, 2], [3, 4]]
+    assert (first.cut, second.cut) == (0, 1)
+
+
+@given(length=st.integers(1, 40), max_length=st.integers(2, 12))
+def test_pieces_put_together_are_the_row(length: int, max_length: int) -> None:
+    ids = array("i", range(length))
+    row = Encoded(input_ids=ids, labels=array("i", [-100, *ids[1:]]), row=3)
+
+    pieces = split(row, max_length)
+
+    lone = 1 if length > max_length and length % max_length == 1 else 0
+    joined = [token for piece in pieces for token in piece.input_ids]
+    assert joined == list(ids[: length - lone])
+    assert all(len(piece) == max_length for piece in pieces[:-1])
+    for piece in pieces:
+        assert list(piece.labels) == [-100, *list(piece.input_ids)[1:]]
+        assert piece.row == 3
+    assert sum(piece.cut for piece in pieces) == lone

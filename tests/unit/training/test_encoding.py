@@ -97,6 +97,35 @@ def test_rows_cut_before_their_answers_leave_nothing_to_train() -> None:
         encode_rows(_rows(SHORT), cut)
 
 
+def _text_row(content: str) -> dict[str, Any]:
+    return {"messages": [{"role": "assistant", "content": content, "loss": None}]}
+
+
+@pytest.mark.parametrize("workers", [None, InlineWorkers()], ids=["alone", "shared"])
+def test_long_texts_are_split_and_every_token_stays(workers: InlineWorkers | None) -> None:
+    rows = _rows(_text_row("short"), _text_row("x" * 100))
+    plain = {"use_chat_template": False, "loss_scale": "all"}
+    whole = encode_rows(rows, _template(**plain)).rows
+
+    split = encode_rows(
+        rows,
+        _template(**plain, truncation_strategy="split", max_length=30),
+        workers=workers,
+    )
+
+    assert [row.row for row in split.rows] == [0, 1, 1, 1, 1]
+    assert split.rows[0] == whole[0]
+    assert [t for row in split.rows[1:] for t in row.input_ids] == list(whole[1].input_ids)
+    assert all(len(row) <= 30 and row.labels[0] == -100 for row in split.rows)
+    table = split.report.table()
+    assert (table["rows"], table["rows split"]) == (
+        "2",
+        "1, first d.jsonl, row 1: into 4 sequences",
+    )
+    assert split.report.tokens == sum(map(len, split.rows))
+    assert not list(split.report.findings())
+
+
 def test_lazy_rows_equal_eager_ones() -> None:
     rows = _rows(SHORT, chat("a", "b"), chat("c", "d"))
 

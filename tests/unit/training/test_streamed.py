@@ -12,9 +12,11 @@ from tests.fakes.rows import InMemoryRows, SeededShuffler, chat
 from tests.fakes.storage import InMemoryStorage
 from tests.fakes.tokenizer import ByteTokenizer
 
+from swiftx.domain.chat.rows import conversation_of
 from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.datasets.streaming import stream
 from swiftx.domain.plans.data import DataPlan
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.ports.batch_stream import StreamedBatch
 from swiftx.domain.templates.chat_template import ChatTemplate
@@ -36,7 +38,26 @@ def _no_hub(use_hf: bool) -> InMemoryHub:
     raise AssertionError("no hub")
 
 
-def _stream(*, capacity: int | None = None, rows: Any = ROWS, **options: Any) -> TokenStream:
+SPLITTING = ChatTemplate(
+    TemplatePlan(
+        name="chatml",
+        max_length=23,
+        truncation_strategy="split",
+        use_chat_template=False,
+        loss_scale="all",
+        today=date(2026, 1, 1),
+    ),
+    ByteTokenizer(),
+)
+
+
+def _stream(
+    *,
+    capacity: int | None = None,
+    rows: Any = ROWS,
+    template: ChatTemplate = TEMPLATE,
+    **options: Any,
+) -> TokenStream:
     ports = DataPorts(
         InMemoryRows({"rows.jsonl": rows}),
         InMemoryStorage({"rows.jsonl": ""}),
@@ -46,7 +67,7 @@ def _stream(*, capacity: int | None = None, rows: Any = ROWS, **options: Any) ->
     plan = DataPlan(dataset=("rows.jsonl",), shuffle_buffer_size=16, **options)
     data = stream(plan, ports)
     assert data.train is not None
-    return TokenStream(data.train, TEMPLATE, capacity=capacity)
+    return TokenStream(data.train, template, capacity=capacity)
 
 
 def _texts(batch: StreamedBatch) -> list[list[int]]:
@@ -98,6 +119,23 @@ def test_processes_share_the_batches_of_one(capacity: int | None) -> None:
     assert len(shares[0]) == len(shares[1])
 
 
+def test_long_rows_of_a_stream_become_pieces_in_their_order() -> None:
+    texts = [chat("", f"{n}" * (10 + 9 * n)) for n in range(9)]
+
+    batches = _epoch(_stream(rows=texts, template=SPLITTING, dataset_shuffle=False), size=1)
+
+    together = [token for batch in batches for row in batch for token in row]
+    encoded = [SPLITTING.encode_rows([conversation_of(row)])[0] for row in texts]
+    assert together == [token for row in encoded for token in _ids(row, 23)]
+    assert max(len(row) for batch in batches for row in batch) == 23
+
+
+def _ids(row: object, limit: int) -> list[int]:
+    assert isinstance(row, Encoded)
+    ids = list(row.input_ids)
+    return ids[:-1] if len(ids) > limit and len(ids) % limit == 1 else ids
+
+
 def test_packed_sequences_are_full_and_hold_every_row() -> None:
     packs = _epoch(_stream(capacity=200), size=1)
 
@@ -107,9 +145,13 @@ def test_packed_sequences_are_full_and_hold_every_row() -> None:
     assert sum(filled) / (200 * len(filled)) > 0.9
 
 
-@pytest.mark.parametrize("capacity", [None, 200], ids=["rows", "packed"])
-def test_a_stream_goes_on_at_any_batch(capacity: int | None) -> None:
-    tokens = _stream(capacity=capacity)
+@pytest.mark.parametrize(
+    ("capacity", "template"),
+    [(None, TEMPLATE), (200, TEMPLATE), (None, SPLITTING), (60, SPLITTING)],
+    ids=["rows", "packed", "split rows", "split and packed"],
+)
+def test_a_stream_goes_on_at_any_batch(capacity: int | None, template: ChatTemplate) -> None:
+    tokens = _stream(capacity=capacity, template=template)
     batches, positions = [], []
     for batch in islice(tokens.batches(3), 2 * USABLE // 3):
         batches.append(_texts(batch))
@@ -117,7 +159,7 @@ def test_a_stream_goes_on_at_any_batch(capacity: int | None) -> None:
         positions.append(json.loads(json.dumps(tokens.state())))
 
     for done in range(1, len(batches), 5):
-        later = _stream(capacity=capacity)
+        later = _stream(capacity=capacity, template=template)
         later.go_to(positions[done - 1])
         rest = []
         for batch in islice(later.batches(3), len(batches) - done):

@@ -15,7 +15,7 @@ from tests.fakes.tokenizer import ByteTokenizer
 from swiftx.domain.args.commands.preview import PreviewArgs
 from swiftx.domain.args.spec import specs_of
 from swiftx.domain.datasets.loading import DataPorts
-from swiftx.domain.plans.preview import PreviewRow
+from swiftx.domain.plans.preview import Piece, PreviewRow
 from swiftx.domain.ports.rows import RawRow
 from swiftx.domain.ports.tokenizer import Affixes, Tokenizer
 from swiftx.domain.usecases.preview import (
@@ -120,6 +120,26 @@ def test_an_unusable_row_stands_in_its_place_with_its_reason() -> None:
     assert errors[3].startswith("too long: it has ")
     assert seen.outcome.table["rows"] == "2 of 5 used"
     assert "data.jsonl, row 3" in seen.outcome.table["rows left out, too long"]
+
+
+def test_a_text_that_is_split_is_shown_piece_by_piece() -> None:
+    texts = [{"text": "short"}, {"text": "x" * 50}]
+
+    seen = look(
+        texts,
+        max_length=20,
+        truncation_strategy="split",
+        use_chat_template=False,
+        loss_scale="all",
+        num_rows=2,
+    )
+
+    assert [(row.index, row.piece) for row in seen.rows] == [
+        (0, None),
+        *((1, Piece(number, 3)) for number in range(3)),
+    ]
+    assert "".join(map(text, seen.rows[1:])).startswith("x" * 50)
+    assert seen.outcome.table["rows split"] == "1, first data.jsonl, row 1: into 3 sequences"
 
 
 @pytest.mark.parametrize(("num_rows", "shown"), [(0, 0), (1, 1), (3, 3), (9, 4), (-1, 4)])

@@ -30,7 +30,8 @@ class EncodedRow:
 
     Attributes:
         conversations: None when the row cannot be used.
-        sequences: Parallel to `conversations.all`; empty when the row cannot be used.
+        sequences: Parallel to `conversations.all`, or the pieces of the only conversation where it was
+            split; empty when the row cannot be used.
         reason, detail: Why it cannot: what it is counted as, and what is wrong with this one.
     """
 
@@ -65,7 +66,7 @@ def _encode(
         if row.conversations is None:
             yield row
         else:
-            yield _with(row, list(islice(outcomes, len(row.conversations.all))))
+            yield _with(row, list(islice(outcomes, len(row.conversations.all))), template)
 
 
 def _read(seen: SeenRow, purpose: Purpose) -> EncodedRow:
@@ -91,14 +92,14 @@ def _outcomes(
     ]
 
 
-def _with(row: EncodedRow, outcomes: Sequence[Outcome]) -> EncodedRow:
+def _with(row: EncodedRow, outcomes: Sequence[Outcome], template: ChatTemplate) -> EncodedRow:
     """A row is used when all of its sequences can be."""
-    sequences = []
+    sequences: list[Encoded] = []
     for outcome in outcomes:
         if not isinstance(outcome, Encoded):
             reason = TOO_LONG if isinstance(outcome, TooLong) else UNUSABLE
             return EncodedRow(row.seen, reason=reason, detail=said(outcome))
-        sequences.append(replace(outcome, row=row.seen.index))
+        sequences += template.pieces(replace(outcome, row=row.seen.index))
     return replace(row, sequences=tuple(sequences))
 
 

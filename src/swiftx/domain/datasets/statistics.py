@@ -93,6 +93,7 @@ class RowStatistics:
         trained: Tokens with a label that can be predicted (the first token of a row cannot); None
             where no token is to be trained, as in prompts.
         truncated: Rows that lost tokens.
+        split: Rows that became several sequences because of their length.
         unlabelled: Rows without a trained token.
         endless: Rows that train an answer but not its end.
         doubled_bos: Rows where the beginning of a sequence follows itself.
@@ -105,6 +106,7 @@ class RowStatistics:
     lengths: Sequence[int]
     trained: int | None
     truncated: Noted = NOTHING
+    split: Noted = NOTHING
     unlabelled: Noted = NOTHING
     endless: Noted = NOTHING
     doubled_bos: Noted = NOTHING
@@ -146,6 +148,8 @@ class RowStatistics:
             rows[f"rows left out, {entry.reason}"] = describe(entry)
         if self.truncated.rows:
             rows["rows truncated"] = str(self.truncated)
+        if self.split.rows:
+            rows["rows split"] = str(self.split)
         if self.lengths:
             unit = "row" if len(self.lengths) == self.kept else "sequence"
             rows[f"tokens a {unit}"] = (
@@ -259,6 +263,7 @@ class Survey:
         ends: Token ids of which one sequence ends every answer.
         bos: Id of the token that begins a sequence; None when there is none.
         control_tokens: Texts that become control tokens.
+        splits: Whether several sequences of a row are the pieces of one.
     """
 
     def __init__(
@@ -267,7 +272,9 @@ class Survey:
         ends: Sequence[Sequence[int]] = (),
         bos: int | None = None,
         control_tokens: Iterable[str] = (),
+        splits: bool = False,
     ) -> None:
+        self._splits = splits
         self._ends = [array("i", end) for end in ends]
         self._twice_bos = None if bos is None else array("i", [bos, bos])
         self._forgery = forgery(control_tokens)
@@ -281,6 +288,7 @@ class Survey:
             ends=template.ends,
             bos=tokenizer.bos_token_id,
             control_tokens=tokenizer.control_tokens,
+            splits=template.plan.truncation_strategy == "split",
         )
 
     def add(self, row: StandardRow, sequences: Sequence[Encoded], origin: RowOrigin) -> None:
@@ -289,7 +297,11 @@ class Survey:
         noticed: dict[str, str] = {}
         for encoded in sequences:
             self.counts.lengths.append(len(encoded))
+            if self._splits:  # only the last piece has to end
+                noticed.pop("endless", None)
             noticed.update(self._noticed(encoded))
+        if self._splits and len(sequences) > 1:
+            noticed["split"] = f"into {len(sequences)} sequences"
         media = [name for name in MEDIA if row.get(name)]
         if media:
             noticed["unseen_media"] = ", ".join(media)

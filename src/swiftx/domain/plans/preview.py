@@ -11,6 +11,18 @@ from swiftx.domain.plans.data import RowOrigin
 from swiftx.domain.plans.encoded import Encoded
 
 
+class Piece(NamedTuple):
+    """Which part of a row that was split something is.
+
+    Attributes:
+        number: From 0.
+        of: How many there are.
+    """
+
+    number: int
+    of: int
+
+
 class TokenText(NamedTuple):
     """What some tokens stand for: mostly one, several where a character is spread over them."""
 
@@ -58,13 +70,14 @@ class PreviewSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewRow:
-    """What became of one row.
+    """What became of one row, or of a piece of it.
 
     Attributes:
         index: Number of the row in everything that was read, from 0.
         origin: Where it was read.
         error: Why it cannot be used; None when it can.
         standard: The row before the template, when that is asked for.
+        piece: Number of the piece, and how many there are; None when the row was not split.
         sequences: The row itself, then its sides; empty before the template, or with an error.
         extras: Columns that are learned from beside the text (`label`, `margin`).
         parity: Of the row itself; None when it was not asked for.
@@ -74,6 +87,7 @@ class PreviewRow:
     origin: RowOrigin
     error: str | None = None
     standard: StandardRow | None = None
+    piece: Piece | None = None
     sequences: tuple[PreviewSequence, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     parity: Parity | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-TruncationStrategy = Literal["delete", "left", "right"]
+TruncationStrategy = Literal["delete", "left", "right", "split"]
 TemplateBackend = Literal["swift", "jinja"]
 
 
@@ -20,7 +20,8 @@ class TemplatePlan:
         system: System text for rows that bring none; None leaves the template's own, an empty text
             means no system text.
         max_length: Longest sequence in tokens; None for no limit.
-        truncation_strategy: What happens to longer ones: dropped, or cut on the left or on the right.
+        truncation_strategy: What happens to longer ones: dropped, cut on the left or on the right, or
+            split into several.
         loss_scale: Name of a loss scale, or several joined by `+`.
         use_chat_template: False writes question and answer one after the other, with nothing around them.
         response_prefix: What an answer to be generated begins with; None leaves the template's own.

@@ -25,7 +25,7 @@ from swiftx.domain.templates.own_template import OwnTemplate
 from swiftx.domain.templates.render import Mode, RenderOptions, render
 from swiftx.domain.templates.segments import Segment
 from swiftx.domain.templates.spec import TemplateSpec, without_chat
-from swiftx.domain.templates.truncation import TooLong, truncate
+from swiftx.domain.templates.truncation import TooLong, split, truncate
 from swiftx.errors import ArgError, DataError, NotFound, UsageError
 
 Outcome = Encoded | TooLong | DataError
@@ -110,6 +110,8 @@ class ChatTemplate:
     def encode_rows(self, conversations: Sequence[Conversation]) -> list[Outcome]:
         """Return what becomes of each row in training, in order; `row` is the index in this list.
 
+        With `truncation_strategy split` a row that is too long is returned whole: see `pieces`.
+
         All texts go through the tokenizer in one batch, so hand over a few hundred rows at a time.
 
         Raises:
@@ -180,6 +182,12 @@ class ChatTemplate:
             for outcome in self._encode(conversations, "infer")
         ]
 
+    def pieces(self, row: Encoded) -> Sequence[Encoded]:
+        """Return what is trained of a row: the row, or with `truncation_strategy split` the parts of it."""
+        if self.plan.truncation_strategy != "split":
+            return (row,)
+        return split(row, self.plan.max_length)
+
     def segments(self, conversation: Conversation, *, mode: Mode = "train") -> list[Segment]:
         """Return the rendered row before it becomes tokens, for showing it.
 
@@ -232,7 +240,18 @@ class ChatTemplate:
         return outcome if isinstance(outcome, DataError) else self._shortened(outcome)
 
     def _shortened(self, encoded: Encoded) -> Encoded | TooLong:
-        return truncate(encoded, self.plan.max_length, self.plan.truncation_strategy)
+        return truncate(
+            encoded,
+            self.plan.max_length,
+            self.plan.truncation_strategy,
+            protected=self._media_ids,
+        )
+
+    @cached_property
+    def _media_ids(self) -> frozenset[int]:
+        """Ids of the tokens in whose places images, videos and audios come."""
+        found = map(self._tokenizer.token_id, self.spec.media_tokens)
+        return frozenset(token for token in found if token is not None)
 
     def _ids(self, pieces: Pieces) -> list[int]:
         ids: list[int] = []

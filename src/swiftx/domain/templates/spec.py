@@ -74,6 +74,8 @@ class TemplateSpec:
         stop_words: Texts that end an answer, besides the suffix and the tokenizer's end token.
         agent_template: Name of the format for tools.
         auto_add_bos: Whether the tokenizer's own affixes (BOS, SEP) go around the sequence.
+        media_tokens: Tokens in whose places images, videos and audios come; truncation keeps them. Those
+            that the tokenizer does not have are passed over.
         thinking: None: thoughts are text like any other.
         rewrite: Changes the texts first.
         finish: Changes the laid-out prompt last.
@@ -91,6 +93,7 @@ class TemplateSpec:
     stop_words: tuple[str, ...] = ()
     agent_template: str = "react_en"
     auto_add_bos: bool = False
+    media_tokens: tuple[str, ...] = ()
     thinking: Thinking | None = None
     rewrite: Rewrite | None = None
     finish: Finish | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, MutableSequence, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.plans.encoded import IGNORE, Encoded
 from swiftx.domain.plans.templating import TruncationStrategy
 
 _Number = TypeVar("_Number", int, float)
@@ -33,7 +34,8 @@ def truncate(
     Args:
         encoded: A row of T tokens.
         max_length: None for no limit.
-        strategy: `delete` cuts nothing; `left` and `right` name the side that is cut away.
+        strategy: `delete` cuts nothing; `left` and `right` name the side that is cut away; `split` leaves
+            the row whole, for `split` to make pieces of it.
         protected: Token ids that are never cut away (placeholders of images and the like). Should
             they alone be more than `max_length`, the row stays longer.
 
@@ -43,7 +45,7 @@ def truncate(
         [6, 7]
     """
     length = len(encoded.input_ids)
-    if max_length is None or length <= max_length:
+    if max_length is None or length <= max_length or strategy == "split":
         return encoded
     if strategy == "delete":
         return TooLong(length, max_length, encoded.row)
@@ -55,6 +57,47 @@ def truncate(
         loss_weights=None if encoded.loss_weights is None else _picked(encoded.loss_weights, kept),
         cut=length - len(kept),
     )
+
+
+def split(encoded: Encoded, max_length: int | None) -> tuple[Encoded, ...]:
+    """Return the row as pieces of `max_length` tokens and a shorter last one; the row itself when it fits.
+
+    Nothing predicts the first token of a piece, so it is not trained. A last token by itself would train
+    nothing: it is cut away.
+
+    Args:
+        encoded: A row of T tokens.
+        max_length: None for no limit.
+
+    Example:
+        >>> pieces = split(Encoded(input_ids=[5, 6, 7, 8, 9], labels=[-100, 6, 7, 8, 9]), 2)
+        >>> [(list(piece.input_ids), list(piece.labels)) for piece in pieces]
+        [([5, 6], [-100, 6]), ([7, 8], [-100, 8])]
+    """
+    length = len(encoded.input_ids)
+    if max_length is None or length <= max_length:
+        return (encoded,)
+    lone = int(max_length > 1 and length % max_length == 1)
+    starts = range(0, length - lone, max_length)
+    pieces = [_piece(encoded, slice(start, min(start + max_length, length))) for start in starts]
+    return (*pieces[:-1], replace(pieces[-1], cut=lone))
+
+
+def _piece(encoded: Encoded, part: slice) -> Encoded:
+    labels, weights = encoded.labels[part], encoded.loss_weights
+    if weights is not None:
+        weights = weights[part]
+    if part.start and labels:
+        labels = _with_first(labels, IGNORE)
+        weights = None if weights is None else _with_first(weights, 0.0)
+    return replace(encoded, input_ids=encoded.input_ids[part], labels=labels, loss_weights=weights)
+
+
+def _with_first(values: Sequence[_Number], first: _Number) -> Sequence[_Number]:
+    changed = copy(values)
+    assert isinstance(changed, MutableSequence)
+    changed[0] = first
+    return changed
 
 
 def _kept(

@@ -54,6 +54,8 @@ def encode_rows(
 ) -> EncodedRows:
     """Return every row as token ids; those that cannot be used are left out and counted.
 
+    A row that is split becomes several.
+
     Args:
         rows: What the data sets hold.
         template: Turns conversations into token ids.
@@ -117,8 +119,9 @@ def _batch(encoder: RowEncoder, strict: bool, span: range) -> _Batch:
     for index, row, outcome in encoder.outcomes(span):
         origin = encoder.rows.origin(index)
         if isinstance(outcome, Encoded):
-            encoded.append(outcome)
-            survey.add(row, [part for _, part in sequences_of(outcome)], origin)
+            pieces = encoder.template.pieces(outcome)
+            encoded += pieces
+            survey.add(row, [part for each in pieces for _, part in sequences_of(each)], origin)
         elif strict:
             return _Batch(encoded, survey.counts, _Refused(index, said(outcome)))
         else:

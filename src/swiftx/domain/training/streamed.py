@@ -33,13 +33,25 @@ PACKING_WINDOW = 128
 """Rows that are packed together, as many as the reference takes."""
 
 
-_Encode = Callable[[Sequence[OriginalRow], DropTally], Sequence[Encoded | None]]
+_Encode = Callable[[Sequence[OriginalRow], DropTally], Sequence[Sequence[Encoded]]]
+
+
+class Place(NamedTuple):
+    """Where a piece of a row is in an epoch.
+
+    Attributes:
+        row: Number of the row.
+        piece: Number of the piece; 0 for a row that was not split.
+    """
+
+    row: int
+    piece: int
 
 
 class _Row(NamedTuple):
-    """A row with its number in the epoch."""
+    """A row, or a piece of one, with its place in the epoch."""
 
-    number: int
+    place: Place
     encoded: Encoded
 
 
@@ -50,14 +62,14 @@ class StreamPosition:
     Attributes:
         epoch: Passes over the data that are done.
         mark: How far the rows of this epoch were read.
-        waiting: Numbers of rows that are read already and come next, sequence by sequence.
-        carried: Numbers of rows that are put into a sequence together with rows that are not read yet.
+        waiting: Places of rows that are read already and come next, sequence by sequence.
+        carried: Places of rows that are put into a sequence together with rows that are not read yet.
     """
 
     epoch: int = 0
     mark: StreamMark = field(default_factory=StreamMark)
-    waiting: tuple[tuple[int, ...], ...] = ()
-    carried: tuple[int, ...] = ()
+    waiting: tuple[tuple[Place, ...], ...] = ()
+    carried: tuple[Place, ...] = ()
 
     def after(self, before: StreamPosition) -> StreamPosition:
         """Return this position whole; its mark holds the dropped rows since another one only."""
@@ -75,8 +87,8 @@ class StreamPosition:
         return {
             "epoch": self.epoch,
             "mark": self.mark.as_json(),
-            "waiting": [list(rows) for rows in self.waiting],
-            "carried": list(self.carried),
+            "waiting": [list(map(list, places)) for places in self.waiting],
+            "carried": list(map(list, self.carried)),
         }
 
     @classmethod
@@ -85,9 +97,13 @@ class StreamPosition:
         return cls(
             epoch=values["epoch"],
             mark=StreamMark.from_json(values["mark"]),
-            waiting=tuple(tuple(rows) for rows in values["waiting"]),
-            carried=tuple(values["carried"]),
+            waiting=tuple(_places(rows) for rows in values["waiting"]),
+            carried=_places(values["carried"]),
         )
+
+
+def _places(values: Sequence[Sequence[int]]) -> tuple[Place, ...]:
+    return tuple(Place(*value) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,21 +199,21 @@ class TokenStream:
             following = StreamPosition(epoch=position.epoch + 1)
             yield StreamedBatch(rows=before, news=_News(following, epoch.news()))
 
-    def _encoded(self, rows: Sequence[OriginalRow], dropped: DropTally) -> list[Encoded | None]:
-        """Return the rows as tokens; None for one that cannot be used."""
+    def _encoded(self, rows: Sequence[OriginalRow], dropped: DropTally) -> list[Sequence[Encoded]]:
+        """Return the rows as tokens, each in one piece or several; none for one that cannot be used."""
         prepared = PreparedRows([row for row, _ in rows], [origin for _, origin in rows])
         encoder = RowEncoder(prepared, self._template, self._use)
-        encoded: list[Encoded | None] = []
+        encoded: list[Sequence[Encoded]] = []
         for index, _, outcome in encoder.outcomes(range(len(rows))):
             if isinstance(outcome, Encoded):
-                encoded.append(outcome)
+                encoded.append(self._template.pieces(outcome))
                 continue
             origin = prepared.origin(index)
             if self._strict:
                 raise DataError(said(outcome), source=origin.source, row=origin.row)
             reason = TOO_LONG if isinstance(outcome, TooLong) else UNUSABLE
             dropped.add(reason, origin, said(outcome))
-            encoded.append(None)
+            encoded.append(())
         return encoded
 
     def _nothing(self, dropped: DropTally, needed: int) -> DataError:
@@ -221,7 +237,8 @@ class _Epoch:
     ) -> None:
         self.position = position
         self._encode, self._capacity = encode, capacity
-        wanted = {*position.carried, *(row for rows in position.waiting for row in rows)}
+        waiting = (place for places in position.waiting for place in places)
+        wanted = {place.row for place in (*position.carried, *waiting)}
         self._reader: StreamReader = rows.reader(position.epoch, mark=position.mark, wanted=wanted)
         self.dropped = self._reader.tally
         self._told: Mapping[str, int] = {}
@@ -245,8 +262,8 @@ class _Epoch:
         return StreamPosition(
             epoch=self.position.epoch,
             mark=self._reader.mark(),
-            waiting=tuple(tuple(row.number for row in rows) for rows in self._ready),
-            carried=tuple(row.number for row in self._carried),
+            waiting=tuple(tuple(row.place for row in rows) for rows in self._ready),
+            carried=tuple(row.place for row in self._carried),
         )
 
     def news(self) -> DropTally:
@@ -255,26 +272,19 @@ class _Epoch:
         self._told = self.dropped.counts()
         return news
 
-    def _again(self) -> dict[int, _Row]:
+    def _again(self) -> dict[Place, _Row]:
         """Return the rows that had been read and not used."""
         numbers = list(self._reader.recalled)
         rows = self._encode(list(self._reader.recalled.values()), DropTally())
-        return {
-            number: _Row(number, row)
-            for number, row in zip(numbers, rows, strict=True)
-            if row is not None
-        }
+        return {row.place: row for row in _placed(numbers, rows)}
 
     def _read(self) -> None:
         first = self._reader.drawn
         count = _AT_ONCE if self._capacity is None else PACKING_WINDOW
         drawn = list(islice(self._reader, count))
         self._ended = len(drawn) < count
-        rows = [
-            _Row(number, row)
-            for number, row in enumerate(self._encode(drawn, self.dropped), first)
-            if row is not None
-        ]
+        numbers = range(first, first + len(drawn))
+        rows = list(_placed(numbers, self._encode(drawn, self.dropped)))
         if self._capacity is None:
             self._ready.extend((row,) for row in rows)
         else:
@@ -291,3 +301,10 @@ class _Epoch:
             if filled[emptiest] < capacity:
                 self._carried = [rows[row] for row in bins.pop(emptiest)]
         self._ready.extend(tuple(rows[row] for row in each) for each in bins)
+
+
+def _placed(numbers: Sequence[int], rows: Sequence[Sequence[Encoded]]) -> Iterator[_Row]:
+    """Yield the pieces of rows with the places they have."""
+    for number, pieces in zip(numbers, rows, strict=True):
+        for piece, encoded in enumerate(pieces):
+            yield _Row(Place(number, piece), encoded)

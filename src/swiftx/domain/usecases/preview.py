@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from swiftx.domain.args.commands.preview import PreviewArgs
@@ -14,8 +14,9 @@ from swiftx.domain.datasets.row_encoding import EncodedRow, encode_in_order
 from swiftx.domain.datasets.sequences import Purpose, purpose_of
 from swiftx.domain.datasets.statistics import Bin, Finding, Notes, Survey
 from swiftx.domain.inference.support import Support, words
+from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.facts import ModelFacts
-from swiftx.domain.plans.preview import Parity, PreviewRow, PreviewSequence
+from swiftx.domain.plans.preview import Parity, Piece, PreviewRow, PreviewSequence
 from swiftx.domain.ports.system import Reporter
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.templates.chat_template import ChatTemplate
@@ -175,7 +176,8 @@ def _tokens(
         _count(row, survey, strict=args.strict)
         compared = None if parity is None else parity.compare(row)
         if limit.allows():
-            ports.show(_shown(row, compared, tokenizer if facts.texts else None))
+            for shown in _shown(row, compared, tokenizer if facts.texts else None):
+                ports.show(shown)
     statistics = survey.statistics()
     table = dict(statistics.table())
     if purpose is Purpose.ANSWER and args.max_length is not None and statistics.kept:
@@ -209,27 +211,38 @@ def _count(row: EncodedRow, survey: Survey, *, strict: bool) -> None:
         survey.drop(row.reason, origin, row.detail)
 
 
-def _shown(row: EncodedRow, parity: Parity | None, tokenizer: Tokenizer | None) -> PreviewRow:
-    """Return the row as it is shown; with a tokenizer, with the texts of its tokens."""
+def _shown(
+    row: EncodedRow, parity: Parity | None, tokenizer: Tokenizer | None
+) -> Iterator[PreviewRow]:
+    """Yield the row as it is shown, piece by piece; with a tokenizer, with the texts of its tokens."""
     seen, conversations = row.seen, row.conversations
     if conversations is None or not row.sequences:
         error = f"{row.reason}: {row.detail}"
-        return PreviewRow(index=seen.index, origin=seen.origin, error=error)
-    sides = (None, *(side for side, _ in conversations.sides))
-    return PreviewRow(
-        index=seen.index,
-        origin=seen.origin,
-        sequences=tuple(
-            PreviewSequence(
-                side=side,
-                encoded=encoded,
-                texts=() if tokenizer is None else tuple(token_texts(encoded.input_ids, tokenizer)),
-            )
-            for side, encoded in zip(sides, row.sequences, strict=True)
-        ),
-        extras=dict(conversations.extras),
-        parity=parity,
+        yield PreviewRow(index=seen.index, origin=seen.origin, error=error)
+        return
+    whole = PreviewRow(
+        index=seen.index, origin=seen.origin, extras=dict(conversations.extras), parity=parity
     )
+    if len(row.sequences) > len(conversations.all):
+        for number, encoded in enumerate(row.sequences):
+            yield replace(
+                whole,
+                piece=Piece(number, len(row.sequences)),
+                parity=None if number else parity,
+                sequences=(_sequence(None, encoded, tokenizer),),
+            )
+        return
+    sides = (None, *(side for side, _ in conversations.sides))
+    pairs = zip(sides, row.sequences, strict=True)
+    yield replace(
+        whole,
+        sequences=tuple(_sequence(side, encoded, tokenizer) for side, encoded in pairs),
+    )
+
+
+def _sequence(side: str | None, encoded: Encoded, tokenizer: Tokenizer | None) -> PreviewSequence:
+    texts = () if tokenizer is None else tuple(token_texts(encoded.input_ids, tokenizer))
+    return PreviewSequence(side=side, encoded=encoded, texts=texts)
 
 
 class _ParityTally:

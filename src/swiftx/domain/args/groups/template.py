@@ -27,10 +27,10 @@ class TemplateArgs:
         starred=True,
         help="Longest row in tokens; longer ones meet --truncation_strategy. In PPO, GRPO and inference the prompt. None: the model's context.",
     )
-    truncation_strategy: Literal["delete", "left", "right"] = arg(
+    truncation_strategy: Literal["delete", "left", "right", "split"] = arg(
         "delete",
         load=Load.IF_UNSET,
-        help="A row over --max_length is left out, or cut at its left or right; media tokens are kept. GRPO cuts left.",
+        help="A row over --max_length is left out, or cut at its left or right (media tokens are kept), or for `pt` split into several. GRPO cuts left.",
     )
     max_pixels: int | None = arg(
         None,

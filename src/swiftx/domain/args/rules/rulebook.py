@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     *model.CHECKS,
     *quantization.CHECKS,
     *data.CHECKS,
+    *templating.CHECKS,
     *generation.CHECKS,
     *training.CHECKS,
     *tuning.CHECKS,

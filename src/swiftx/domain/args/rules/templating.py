@@ -8,6 +8,7 @@ from swiftx.domain.args.rule import (
     KEEP,
     Facts,
     Values,
+    check,
     normaliser,
     notice,
     override,
@@ -68,6 +69,76 @@ def grpo_cuts_prompts_at_the_left(values: Values, _: Facts) -> object:
     return "left" if values.rlhf_type == "grpo" else KEEP
 
 
+@override("truncation_strategy", commands=("infer", "deploy", "rollout", "app", "eval", "sample"))
+def a_prompt_is_never_split(values: Values, _: Facts) -> object:
+    """A checkpoint of `pt` brings the strategy along."""
+    return "delete" if values.truncation_strategy == "split" else KEEP
+
+
+@check("max_length")
+def a_row_has_room(values: Values, _: Facts) -> Sequence[ArgError]:
+    if values.max_length is None or values.max_length > 0:
+        return ()
+    message = f"max_length: {values.max_length} is not positive."
+    return [ArgError("max_length", message, "Leave it out for the length of the model's context.")]
+
+
+@check("truncation_strategy", commands=("sft", "rlhf"))
+def answers_are_never_split(values: Values, _: Facts) -> Sequence[ArgError]:
+    if values.truncation_strategy != "split":
+        return ()
+    hint = "Use left, right or delete; or train on plain text with `swiftx pt`."
+    return [
+        ArgError(
+            "truncation_strategy",
+            "truncation_strategy split is for texts: an answer would lose its question.",
+            hint,
+        )
+    ]
+
+
+@check(
+    "truncation_strategy",
+    "use_chat_template",
+    "task_type",
+    "rlhf_type",
+    "mode",
+    "lazy_tokenize",
+    commands=("pt", "preview", "export"),
+)
+def only_texts_are_split(values: Values, _: Facts) -> Sequence[ArgError]:
+    if values.truncation_strategy != "split":
+        return ()
+    refused = {
+        "use_chat_template": (
+            "true",
+            values.use_chat_template,
+            "an answer would lose its question",
+        ),
+        "task_type": (
+            values.task_type,
+            values.task_type not in (None, "causal_lm"),
+            "its rows are no texts to go on with",
+        ),
+        "rlhf_type": (values.rlhf_type, values.rlhf_type, "an answer would lose its question"),
+        "mode": ("infer", values.mode == "infer", "a prompt is never split"),
+        "lazy_tokenize": (
+            "true",
+            values.lazy_tokenize and values.command == "pt",
+            "how many rows there are must be known beforehand",
+        ),
+    }
+    return [
+        ArgError(
+            "truncation_strategy",
+            f"truncation_strategy split and {name} {value} exclude each other: {reason}.",
+            f"Use left, right or delete, or another --{name}.",
+        )
+        for name, (value, wrong, reason) in refused.items()
+        if wrong
+    ]
+
+
 @rule("padding_side", needs=("task_type", "rlhf_type"))
 def what_ends_or_generates_pads_left(values: Values, _: Facts) -> object:
     """Rules D15 and M21: the last position is read, or generation goes on from it."""
@@ -124,9 +195,11 @@ STEPS = (
     a_typed_line_break_is_one,
     a_row_may_fill_the_context,
     grpo_cuts_prompts_at_the_left,
+    a_prompt_is_never_split,
     what_ends_or_generates_pads_left,
     packed_rows_have_no_padding,
     whole_conversations_train_every_answer,
     alignment_mostly_trains_the_last_answer,
 )
+CHECKS = (a_row_has_room, answers_are_never_split, only_texts_are_split)
 NOTICES = (an_unknown_model_has_no_chat_format,)

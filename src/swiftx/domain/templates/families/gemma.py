@@ -21,7 +21,13 @@ TEMPLATES = (
     _GEMMA,
     _GEMMA3,
     # Models that also see or hear; the text side.
-    replace(_GEMMA3, name="gemma3_vision"),
-    replace(_GEMMA3, name="gemma3n"),
-    TemplateSpec(name="paligemma", prompt=("{{QUERY}}\n",), chat_sep=None, suffix=("<eos>",)),
+    replace(_GEMMA3, name="gemma3_vision", media_tokens=("<image_soft_token>",)),
+    replace(_GEMMA3, name="gemma3n", media_tokens=("<image_soft_token>", "<audio_soft_token>")),
+    TemplateSpec(
+        name="paligemma",
+        prompt=("{{QUERY}}\n",),
+        chat_sep=None,
+        suffix=("<eos>",),
+        media_tokens=("<image>",),
+    ),
 )

@@ -34,6 +34,8 @@ _GLM4_5 = replace(
     finish=None,
 )
 
+_MEDIA = ("<|image|>", "<|video|>")
+
 TEMPLATES = (
     TemplateSpec(
         name="chatglm2",
@@ -56,8 +58,8 @@ TEMPLATES = (
     replace(_GLM4_0414, name="glm4_z1_rumination", default_system=text_rumination.SYSTEM),
     _GLM4_5,
     # Models that also see; the text side.
-    replace(_GLM4_0414, name="glm4_1v", finish=None),
-    replace(_GLM4_5, name="glm4_5v"),
+    replace(_GLM4_0414, name="glm4_1v", finish=None, media_tokens=_MEDIA),
+    replace(_GLM4_5, name="glm4_5v", media_tokens=_MEDIA),
     replace(_GLM4, name="glm4v", suffix=("<|endoftext|>",), finish=None),
     replace(
         _GLM4,

@@ -58,6 +58,8 @@ _GPT_OSS = TemplateSpec(
     rewrite=harmony,
 )
 
+_INTERNVL = ("<IMG_CONTEXT>",)
+
 TEMPLATES = (
     TemplateSpec(
         name="internlm",
@@ -72,18 +74,21 @@ TEMPLATES = (
     _XCOMPOSER2_5,
     replace(_XCOMPOSER2_5, name="xcomposer2_4khd"),
     chatml(
-        "internvl", default_system="You are an AI assistant whose name is InternLM (书生·浦语)."
+        "internvl",
+        media_tokens=_INTERNVL,
+        default_system="You are an AI assistant whose name is InternLM (书生·浦语).",
     ),
-    chatml("internvl2", default_system=_INTERNVL2),
+    chatml("internvl2", default_system=_INTERNVL2, media_tokens=_INTERNVL),
     chatml(
         "internvl2_5",
+        media_tokens=_INTERNVL,
         default_system=(
             "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的"
             "多模态大语言模型。"
         ),
     ),
-    chatml("internvl3_5"),
-    chatml("internvl_hf"),
+    chatml("internvl3_5", media_tokens=_INTERNVL),
+    chatml("internvl_hf", media_tokens=_INTERNVL),
     chatml(
         "interns1",
         response_prefix="<think>",
@@ -96,9 +101,12 @@ TEMPLATES = (
         ),
     ),
     replace(
-        PHI3, name="internvl_phi3", default_system="You are an AI assistant whose name is Phi-3."
+        PHI3,
+        name="internvl_phi3",
+        media_tokens=_INTERNVL,
+        default_system="You are an AI assistant whose name is Phi-3.",
     ),
-    replace(PHI3, name="internvl2_phi3", default_system=_INTERNVL2),
+    replace(PHI3, name="internvl2_phi3", media_tokens=_INTERNVL, default_system=_INTERNVL2),
     _GPT_OSS,
-    replace(_GPT_OSS, name="internvl3_5_gpt"),
+    replace(_GPT_OSS, name="internvl3_5_gpt", media_tokens=_INTERNVL),
 )

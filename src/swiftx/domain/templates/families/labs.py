@@ -158,7 +158,7 @@ TEMPLATES = (
         thinking=FORGETS_THOUGHTS,
     ),
     _MOONLIGHT,
-    replace(_MOONLIGHT, name="kimi_vl"),
+    replace(_MOONLIGHT, name="kimi_vl", media_tokens=("<|media_pad|>",)),
     replace(
         _MOONLIGHT,
         name="kimi_k2",

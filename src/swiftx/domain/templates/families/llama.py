@@ -89,6 +89,7 @@ TEMPLATES = (
         chat_sep=("<|eot|>",),
         suffix=("<|eot|>",),
         agent_template="llama4",
+        media_tokens=("<|patch|>",),
     ),
     TemplateSpec(
         name="longwriter_llama",
@@ -106,7 +107,7 @@ TEMPLATES = (
         suffix=("</s>",),
     ),
     # Models that also see; the text side.
-    replace(_LLAMA3_2, name="llama3_2_vision"),
-    replace(_LLAMA3, name="llama3_llava_next_hf"),
-    replace(_LLAMA3, name="llava_llama3_hf"),
+    replace(_LLAMA3_2, name="llama3_2_vision", media_tokens=("<|image|>",)),
+    replace(_LLAMA3, name="llama3_llava_next_hf", media_tokens=("<image>",)),
+    replace(_LLAMA3, name="llava_llama3_hf", media_tokens=("<image>",)),
 )

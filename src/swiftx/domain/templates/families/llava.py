@@ -16,6 +16,7 @@ _MPLUG_OWL3 = qwen(
 TEMPLATES = (
     TemplateSpec(
         name="llava1_5_hf",
+        media_tokens=("<image>",),
         prefix=("<s>",),
         system_prefix=("<s>{{SYSTEM}}\n",),
         prompt=("USER: {{QUERY}}\nASSISTANT:",),
@@ -24,6 +25,7 @@ TEMPLATES = (
     ),
     TemplateSpec(
         name="llava1_6_mistral_hf",
+        media_tokens=("<image>",),
         prefix=("<s>[INST] ",),
         # The slot is misspelt in the reference, so the system text is lost (docs/decisions/0004).
         system_prefix=("<<SYS>>\n{{system}}\n<</SYS>>\n\n",),
@@ -33,6 +35,7 @@ TEMPLATES = (
     ),
     TemplateSpec(
         name="llava1_6_vicuna_hf",
+        media_tokens=("<image>",),
         prefix=("<s>",),
         system_prefix=("<s>{{SYSTEM}} ",),
         prompt=("USER: {{QUERY}} ASSISTANT:",),
@@ -45,15 +48,16 @@ TEMPLATES = (
     ),
     TemplateSpec(
         name="llava_next_video_hf",
+        media_tokens=("<image>", "<video>"),
         prefix=(" ",),
         system_prefix=("{{SYSTEM}} ",),
         prompt=("USER: {{QUERY}} ASSISTANT:",),
         chat_sep=(" ",),
         auto_add_bos=True,
     ),
-    chatml("llava1_6_yi_hf"),
-    qwen("llava_next_qwen_hf"),
-    qwen("llava_onevision_hf", default_system=None),
+    chatml("llava1_6_yi_hf", media_tokens=("<image>",)),
+    qwen("llava_next_qwen_hf", media_tokens=("<image>",)),
+    qwen("llava_onevision_hf", default_system=None, media_tokens=("<image>", "<video>")),
     qwen("llava_onevision1_5"),
     _MPLUG_OWL3,
     replace(_MPLUG_OWL3, name="mplug_owl3_241101"),
@@ -66,6 +70,7 @@ TEMPLATES = (
     ),
     TemplateSpec(
         name="idefics3",
+        media_tokens=("<image>",),
         prefix=("<|begin_of_text|>",),
         system_prefix=("System:{{SYSTEM}}<end_of_utterance>\n",),
         prompt=("User:{{QUERY}}<end_of_utterance>\nAssistant:",),

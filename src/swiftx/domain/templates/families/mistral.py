@@ -49,6 +49,7 @@ TEMPLATES = (
         prompt=("[INST]{{QUERY}}[/INST]",),
         chat_sep=("</s>",),
         suffix=("</s>",),
+        media_tokens=("[IMG]",),
     ),
     TemplateSpec(
         name="zephyr",

@@ -16,6 +16,8 @@ _MATH = "Please reason step by step, and put your final answer within \\boxed{}.
 _HYBRID = Thinking(absent_prefix="<think>\n\n</think>\n\n")
 _MIMO = "You are MiMo, an AI assistant developed by Xiaomi."
 
+_QWEN_MEDIA = ("<|image_pad|>", "<|video_pad|>")
+
 TEMPLATES = (
     QWEN,
     qwen(
@@ -76,18 +78,19 @@ TEMPLATES = (
     ),
     # Models that also see; the text side.
     qwen("qwen_vl"),
-    qwen("qwen2_vl"),
-    qwen("qwen2_5_vl"),
-    qwen("qwen3_vl", default_system=None),
+    qwen("qwen2_vl", media_tokens=_QWEN_MEDIA),
+    qwen("qwen2_5_vl", media_tokens=_QWEN_MEDIA),
+    qwen("qwen3_vl", default_system=None, media_tokens=_QWEN_MEDIA),
     qwen(
         "qvq",
+        media_tokens=_QWEN_MEDIA,
         default_system=(
             "You are a helpful and harmless assistant. You are Qwen developed by Alibaba. Answer in the"
             " language of the question. You should think step-by-step."
         ),
     ),
-    qwen("qwen2_gme", suffix=("<|endoftext|>",)),
-    qwen("mimo_vl", default_system=_MIMO),
+    qwen("qwen2_gme", suffix=("<|endoftext|>",), media_tokens=_QWEN_MEDIA),
+    qwen("mimo_vl", default_system=_MIMO, media_tokens=_QWEN_MEDIA),
     qwen("midashenglm"),
     TemplateSpec(
         name="jina_reranker_m0",
