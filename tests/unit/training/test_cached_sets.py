@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.fakes.tokenizer import CONTROL_TOKENS, ByteTokenizer
 from tests.fakes.workers import InlineWorkers
 
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.datasets.sequences import ANSWERS, Purpose, RowUse
 from swiftx.domain.plans.data import DataPlan
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.templating import TemplatePlan
@@ -23,7 +25,10 @@ from swiftx.domain.training.cached_sets import JoinedRows, cached_sets, joined
 from swiftx.domain.training.tokenized import TokenPorts, TokenSet, keep_tokens
 from swiftx.errors import NotFound, UsageError
 
-ROWS = [chat(f"question {number}", f"answer {number}") for number in range(10)]
+ROWS = [
+    {**chat(f"question {number}", f"answer {number}"), "label": number % 3} for number in range(10)
+]
+CLASSES = RowUse(purpose=Purpose.CLASS, num_labels=3, problem_type="single_label_classification")
 JINJA = {"name": "dummy", "template_backend": "jinja"}
 
 
@@ -32,7 +37,7 @@ def template(tokenizer: ByteTokenizer | None = None, **options: Any) -> ChatTemp
     return ChatTemplate(plan, tokenizer or ByteTokenizer())
 
 
-def store(made_with: ChatTemplate, **plan: Any) -> InMemoryEncodedStore:
+def store(made_with: ChatTemplate, *, use: RowUse = ANSWERS, **plan: Any) -> InMemoryEncodedStore:
     """Return a store with a folder `made`."""
     kept = InMemoryEncodedStore()
     hub = InMemoryHub({})
@@ -48,7 +53,7 @@ def store(made_with: ChatTemplate, **plan: Any) -> InMemoryEncodedStore:
         clock=TickingClock(),
         reporter=RecordingReporter(),
     )
-    keep_tokens(DataPlan(dataset=("a.jsonl",), **plan), made_with, ports, "made")
+    keep_tokens(DataPlan(dataset=("a.jsonl",), **plan), made_with, ports, "made", use=use)
     return kept
 
 
@@ -88,6 +93,34 @@ def test_a_set_of_another_kind_is_refused_and_the_difference_named(
     assert said in error.message
     assert "'made'" in error.message
     assert "swiftx export --to_cached_dataset true" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "said", "hint"),
+    [
+        (CLASSES, ANSWERS, ("texts with a label", "needs rows of answers"), "--task_type"),
+        (ANSWERS, CLASSES, ("has rows of answers", "needs rows of texts with"), "--task_type"),
+        (ANSWERS, RowUse(purpose=Purpose.PAIR), ("rejected answer (dpo,",), "--dataset"),
+        (
+            CLASSES,
+            replace(CLASSES, num_labels=5),
+            ("with num_labels 3, this run has num_labels 5",),
+            "--num_labels",
+        ),
+    ],
+)
+def test_rows_that_are_for_something_else_are_refused_and_both_uses_named(
+    made: RowUse, wanted: RowUse, said: tuple[str, ...], hint: str
+) -> None:
+    kept = store(template(), use=made)
+
+    with pytest.raises(UsageError) as caught:
+        cached_sets(["made"], template(), kept, use=wanted)
+
+    (error,) = caught.value.errors
+    assert all(words in error.message for words in said)
+    assert hint in (error.hint or "")
+    assert len(cached_sets(["made"], template(), kept, use=made)) == 1
 
 
 def test_every_difference_of_every_set_is_named_at_once() -> None:

@@ -48,6 +48,9 @@ _OF_TASK = {
     "reranker": Purpose.RANKING,
     "generative_reranker": Purpose.RANKING,
 }
+TASK_PURPOSES = frozenset(_OF_TASK.values())
+"""What the rows of a task may be for; the others are those of algorithms."""
+
 _TRAINS_TOKENS = frozenset({Purpose.ANSWER, Purpose.PAIR, Purpose.FEEDBACK})
 
 

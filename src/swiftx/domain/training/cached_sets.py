@@ -9,7 +9,7 @@ from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, overload
 
-from swiftx.domain.datasets.sequences import ANSWERS, RowUse
+from swiftx.domain.datasets.sequences import ANSWERS, TASK_PURPOSES, Purpose, RowUse
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.encoded import EncodedStore, OpenedFolder, StoredRows
 from swiftx.domain.templates.chat_template import ChatTemplate
@@ -29,6 +29,17 @@ _COMPARED = {
     "sanitize_control_tokens": "sanitize_control_tokens",
 }
 """Parts of the template by the argument that says them; all of them change tokens or labels."""
+
+_ROWS_OF: Mapping[str, str] = {
+    Purpose.ANSWER: "answers or texts that are learned (sft, pt, gkd)",
+    Purpose.PAIR: "pairs of a chosen and a rejected answer (dpo, orpo, cpo, simpo, rm)",
+    Purpose.FEEDBACK: "answers that are good or bad (kto)",
+    Purpose.PROMPT: "prompts (ppo, grpo)",
+    Purpose.CLASS: "texts with a label (--task_type seq_cls)",
+    Purpose.DOCUMENTS: "texts that are compared (--task_type embedding)",
+    Purpose.RANKING: "questions with documents (--task_type reranker, generative_reranker)",
+}
+_LABELS = ("num_labels", "problem_type")
 
 
 def cached_sets(
@@ -76,12 +87,7 @@ def _problems(
     path: str, folder: OpenedFolder, template: ChatTemplate, use: RowUse
 ) -> Iterator[ArgError]:
     wanted, made = made_with(template, use), folder.note
-    if made.get("use", asdict(ANSWERS)) != wanted["use"]:
-        yield ArgError(
-            _ARGUMENT,
-            f"{_ARGUMENT}: {path!r} was made for another task, or for other labels.",
-            f"{_AGAIN} and the --task_type, --num_labels and --problem_type of this run.",
-        )
+    yield from _other_use(path, made.get("use", asdict(ANSWERS)), use)
     if made.get("tokenizer") is None or made["tokenizer"] != wanted["tokenizer"]:
         yield ArgError(
             _ARGUMENT,
@@ -104,6 +110,25 @@ def _problems(
             f"{_ARGUMENT}: {path!r} has rows of up to {longest} tokens, more than --max_length {limit}.",
             f"{_AGAIN} and --max_length {limit}, or raise --max_length of this run.",
         )
+
+
+def _other_use(path: str, made: Mapping[str, Any], wanted: RowUse) -> Iterator[ArgError]:
+    if made == asdict(wanted):
+        return
+    if made["purpose"] != wanted.purpose:
+        found = _ROWS_OF.get(made["purpose"], f"{made['purpose']!r}")
+        message = f"has rows of {found}, this run needs rows of {_ROWS_OF[wanted.purpose]}."
+    else:
+        differing = [name for name in _LABELS if made[name] != getattr(wanted, name)]
+        said = " and ".join(f"{name} {made[name]!r}" for name in differing)
+        now = " and ".join(f"{name} {getattr(wanted, name)!r}" for name in differing)
+        message = f"was made with {said}, this run has {now}."
+    again = f"{_AGAIN} and the --task_type, --num_labels and --problem_type of this run."
+    yield ArgError(
+        _ARGUMENT,
+        f"{_ARGUMENT}: {path!r} {message}",
+        again if wanted.purpose in TASK_PURPOSES else "Give the rows to this run with --dataset.",
+    )
 
 
 def _other_options(

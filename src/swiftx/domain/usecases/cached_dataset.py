@@ -86,5 +86,13 @@ def cache_dataset(args: ExportArgs, ports: CachedDatasetPorts, facts: CachedData
             reporter.table(f"Tokens ({name})", tokens.table)
             for warning in tokens.warnings:
                 reporter.warn(warning)
-    reporter.say(f"Train on it:\n  swiftx sft --cached_dataset {args.output_dir} --model …")
+    reporter.say(f"Train on it:\n  {_next_command(args, args.output_dir)}")
     return args.output_dir
+
+
+def _next_command(args: ExportArgs, folder: str) -> str:
+    """Return the training that the tokens are for."""
+    command = "sft" if args.use_chat_template else "pt"
+    task = "" if args.task_type == "causal_lm" else f" --task_type {args.task_type}"
+    labels = "" if args.num_labels is None else f" --num_labels {args.num_labels}"
+    return f"swiftx {command} --cached_dataset {folder}{task}{labels} --model …"
