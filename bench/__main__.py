@@ -15,6 +15,7 @@ BENCHES = (
     "data_path",
     "sft_memory",
     "kill_loop",
+    "engine",
 )
 
 

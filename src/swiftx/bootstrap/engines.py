@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.sources import fetch_weights
 from swiftx.bootstrap.tuners import make_tuner
+from swiftx.domain.inference.debugging import TellingEngine
 from swiftx.domain.inference.scheduling import Limits
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import NotBuiltYet
+from swiftx.settings import load_settings
 
 if TYPE_CHECKING:
     from swiftx.domain.ports.engine import InferenceEngine
 
 
 def make_engine(
-    args: Any, model: ServedModel, tokenizer: Tokenizer, *, slots: int = -1
+    args: Any,
+    model: ServedModel,
+    tokenizer: Tokenizer,
+    *,
+    slots: int = -1,
+    debug: Callable[[str], None] | None = None,
 ) -> InferenceEngine:
     """Return the engine of `--infer_backend`, with the model loaded.
 
@@ -26,6 +34,7 @@ def make_engine(
         model: What answers.
         tokenizer: The model's own.
         slots: Answers that `pt` makes at once; -1 for any number.
+        debug: Hears the tokens of prompts and answers when SWIFT_DEBUG is set.
 
     Raises:
         MissingDependency: The library of the engine is not installed.
@@ -34,6 +43,13 @@ def make_engine(
     """
     quiet_libraries()
     fetch_weights(args)
+    engine = _engine(args, model, tokenizer, slots)
+    if debug is not None and load_settings().debug:
+        return TellingEngine(engine, tokenizer, debug)
+    return engine
+
+
+def _engine(args: Any, model: ServedModel, tokenizer: Tokenizer, slots: int) -> InferenceEngine:
     match args.infer_backend:
         case "pt":
             return _transformers(model, tokenizer, slots)

@@ -119,7 +119,7 @@ def infer_ports(
             data=data_ports(args, facts, reporter),
             tokenizer=TransformersLoader().tokenizer,
             engine=lambda model, tokenizer: make_engine(
-                args, model, tokenizer, slots=args.max_batch_size
+                args, model, tokenizer, slots=args.max_batch_size, debug=reporter.say
             ),
             merge=merge_ports(facts, reporter, merging),
             results=JsonlSink(),

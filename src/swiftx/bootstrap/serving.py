@@ -38,7 +38,9 @@ def deploy_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progre
         slots = args.max_batch_size if args.max_batch_size > 1 else -1
         return DeployPorts(
             tokenizer=TransformersLoader().tokenizer,
-            engine=lambda model, tokenizer: make_engine(args, model, tokenizer, slots=slots),
+            engine=lambda model, tokenizer: make_engine(
+                args, model, tokenizer, slots=slots, debug=reporter.say
+            ),
             merge=merge_ports(facts, reporter, merging),
             server=OpenAiHttpServer,
             results=JsonlSink(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from swiftx.domain.agents import registry
+from swiftx.domain.agents.base import observation_word
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.errors import DataError
 
@@ -246,3 +247,9 @@ def test_results_of_calls_in_key_words_go_on_in_key_words(
     word = expected.rpartition("\n")[2]
     assert turn.answer == expected
     assert turn.pieces == (f"x\n{word}y\n",)
+
+
+def test_only_formats_with_a_word_for_results_are_stopped_at_it() -> None:
+    assert observation_word(registry.get("react_en")) == "Observation:"
+    assert observation_word(registry.get("qwen_en")) == "✿RESULT✿:"
+    assert observation_word(registry.get("hermes")) is None

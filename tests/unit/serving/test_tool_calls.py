@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swiftx.domain.agents import registry
 from swiftx.domain.chat.tool_calling import ToolCall
-from swiftx.domain.serving.tool_calls import ToolCallReader, call_opening, observation_word
+from swiftx.domain.serving.tool_calls import ToolCallReader, call_opening
 
 CALLS = [
     '{"name": "get_weather", "arguments": {"city": "Rome"}}',
@@ -88,9 +88,3 @@ def test_an_answer_that_is_begun_with_an_opening_becomes_a_call_of_that_tool(age
     assert "get_weather" in opening
     assert written.startswith(opening)
     assert "city" not in opening
-
-
-def test_only_formats_with_a_word_for_results_are_stopped_at_it() -> None:
-    assert observation_word(registry.get("react_en")) == "Observation:"
-    assert observation_word(registry.get("qwen_en")) == "✿RESULT✿:"
-    assert observation_word(registry.get("hermes")) is None

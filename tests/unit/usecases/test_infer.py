@@ -36,6 +36,7 @@ from swiftx.errors import (
 
 TEN = [chat(f"q{row}", f"a{row}") for row in range(10)]
 OUT = "/desk/out.jsonl"
+REACT = "Action: add\nObservation: 3"
 
 
 def question_in(prompt: str) -> str:
@@ -131,6 +132,27 @@ def test_rows_are_answered_in_batches_and_kept_in_order(size: int, batches: list
     ]
     assert world.progress == [(number, 10) for number in range(1, 11)]
     assert (outcome.samples, outcome.failed, outcome.result_path) == (10, 0, OUT)
+
+
+@pytest.mark.parametrize(
+    ("tools", "given", "answer"),
+    [
+        (True, {}, "Action: add\n"),
+        (False, {}, REACT),
+        (False, {"agent_template": "react_en"}, "Action: add\n"),
+        (True, {"agent_template": "hermes"}, REACT),
+    ],
+)
+def test_answers_with_tools_end_where_a_result_would_begin(
+    tools: bool, given: dict[str, Any], answer: str
+) -> None:
+    tool = {"name": "add", "description": "", "parameters": {}}
+    row = {**chat("q1", "a1"), **({"tools": [tool]} if tools else {})}
+    world = World(lambda _: REACT, files={"one.jsonl": [row]})
+
+    world.infer(val_dataset=("one.jsonl",), **given)
+
+    assert [row["response"] for row in world.results] == [answer]
 
 
 def test_tokens_and_time_are_counted() -> None:

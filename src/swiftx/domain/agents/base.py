@@ -19,7 +19,7 @@ from swiftx.domain.agents.keywords import (
 )
 from swiftx.domain.agents.tools import Tool, as_json, wrapped
 from swiftx.domain.chat.pieces import Pieces
-from swiftx.domain.chat.tool_calling import ToolCall, ToolPrompt, ToolTurn, UserTurn
+from swiftx.domain.chat.tool_calling import AgentTemplate, ToolCall, ToolPrompt, ToolTurn, UserTurn
 
 Declare = Callable[[Sequence[Tool], str | None], str]
 """Tools and the text that they are to be added to (None: there is no such text) → the whole text."""
@@ -80,6 +80,15 @@ class AgentFormat:
         if not calls and self.reads_react:
             return read_keyword_calls(text, keywords=REACT)
         return calls
+
+
+def observation_word(agent: AgentTemplate) -> str | None:
+    """Return the word before a tool's result, where the model itself would write on past it."""
+    if not isinstance(agent, AgentFormat):
+        return None
+    written = agent.render_tool_calls(['{"name": "a", "arguments": {}}'])
+    word = agent.keywords.observation
+    return word if written.rstrip().endswith(word) else None
 
 
 def keyword_format(

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import NamedTuple
 
+from swiftx.domain.agents import registry as agents
+from swiftx.domain.agents.base import observation_word
 from swiftx.domain.chat.rows import conversation_of
 from swiftx.domain.inference.results import (
     Question,
@@ -42,7 +44,8 @@ class Answering:
     """Answers questions with one model.
 
     Args:
-        plan: How answers are generated; each question gets its own seed from it.
+        plan: How answers are generated; each question gets its own seed from it. An `--agent_template`
+            that is named counts as tools, which a chat at a terminal can only describe in its system text.
 
     Attributes:
         template: Makes prompts of conversations.
@@ -59,6 +62,9 @@ class Answering:
         self._engine = engine
         self._tokenizer = tokenizer
         self._plan = plan
+        named = template.plan.agent_template
+        self._result_word = observation_word(agents.get(named or template.spec.agent_template))
+        self._always_calls = named is not None
         prefix = template.plan.response_prefix
         self._prefix = template.spec.response_prefix if prefix is None else prefix
 
@@ -79,7 +85,8 @@ class Answering:
             if isinstance(prompt, SwiftxError):
                 answers[index] = _failed(questions[index], prompt)
             else:
-                requests[index] = self.request(prompt, first + index)
+                calls = bool(questions[index].row.get("tools"))
+                requests[index] = self.request(prompt, first + index, calls=calls)
         answers |= self._generated(questions, requests)
         return [answers[index] for index in range(len(questions))]
 
@@ -89,7 +96,7 @@ class Answering:
             (prompt,) = self._prompts([question])
             if isinstance(prompt, SwiftxError):
                 raise prompt
-            request = self.request(prompt, number)
+            request = self.request(prompt, number, calls=bool(question.row.get("tools")))
             text = self._written(request, terminal)
         except SwiftxError as error:
             return _failed(question, error)
@@ -105,10 +112,17 @@ class Answering:
         terminal.write("\n")
         return text
 
-    def request(self, prompt: Encoded, number: int) -> Request:
-        """Return the request of the question with this number."""
-        seed = None if self._plan.seed is None else self._plan.seed + number
-        return Request(prompt_ids=prompt.input_ids, generation=replace(self._plan, seed=seed))
+    def request(self, prompt: Encoded, number: int, *, calls: bool = False) -> Request:
+        """Return the request of the question with this number.
+
+        Args:
+            calls: Whether tools may be called: the answer then ends where a tool's result would begin.
+        """
+        plan = self._plan
+        if self._result_word is not None and (calls or self._always_calls):
+            plan = replace(plan, end_words=(*plan.end_words, self._result_word))
+        seed = None if plan.seed is None else plan.seed + number
+        return Request(prompt_ids=prompt.input_ids, generation=replace(plan, seed=seed))
 
     def pieces(self, request: Request, *, stream: bool) -> Generator[str, None, None]:
         """Yield the text of the answer as it comes, or at once; closing it cancels the generation."""

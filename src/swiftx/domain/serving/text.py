@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from swiftx.domain.agents import registry as agents
+from swiftx.domain.agents.base import observation_word
 from swiftx.domain.chat.messages import Conversation, Message
 from swiftx.domain.chat.tool_calling import AgentTemplate
 from swiftx.domain.plans.inference import GenerationPlan, Request
@@ -18,7 +19,7 @@ from swiftx.domain.serving.reasoning import OPENINGS
 from swiftx.domain.serving.refusals import Problem, Refused
 from swiftx.domain.serving.requests import ChatRequest, CompletionRequest
 from swiftx.domain.serving.sampling import Defaults
-from swiftx.domain.serving.tool_calls import call_opening, observation_word
+from swiftx.domain.serving.tool_calls import call_opening
 from swiftx.domain.serving.writing import ChatWriter, CompletionWriter, Head, Writer
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.truncation import TooLong

@@ -111,15 +111,6 @@ def call_opening(agent: AgentTemplate, names: Sequence[str]) -> str:
     return first[:same]
 
 
-def observation_word(agent: AgentTemplate) -> str | None:
-    """Return the word before a tool's result, where the model itself would write on past it."""
-    if not isinstance(agent, AgentFormat):
-        return None
-    written = agent.render_tool_calls(['{"name": "a", "arguments": {}}'])
-    word = agent.keywords.observation
-    return word if written.rstrip().endswith(word) else None
-
-
 def _beginning_of(word: str, text: str) -> int:
     """Return how many characters at the end of a text may be the beginning of a word."""
     longest = min(len(text), len(word) - 1)
