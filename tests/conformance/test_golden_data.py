@@ -107,7 +107,7 @@ BETTER: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 def _same(rows: Sequence[Any], expected: object) -> bool:
     """Compare as JSON, so that 0.0 is not false."""
-    return json.dumps(list(rows), sort_keys=True) == json.dumps(expected, sort_keys=True)
+    return json.dumps(list(map(dict, rows)), sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 @pytest.mark.parametrize(

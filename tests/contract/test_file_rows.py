@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.contract.row_source_contract import ROWS, RowSourceContract
 
 from swiftx.adapters.rows.files import FileRows
 from swiftx.adapters.rows.sink import JsonlSink
+from swiftx.domain.chat.rows import ReadTurns
 from swiftx.domain.ports.rows import RowSink, RowSource
 from swiftx.errors import DataError, NotFound, StorageError, SwiftxError
 
@@ -369,3 +371,73 @@ def test_bytes_are_written_as_base64(tmp_path: Path) -> None:
     sink.close()
 
     assert _rows(tmp_path / "rows.jsonl") == [{"images": [{"bytes": "QUJD", "path": None}]}]
+
+
+LINES = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [
+            b'{"messages": []}',
+            b'{"messages": [{"role": "user", "content": "a"}]}',
+            b'{"messages": [{"role": "user", "content": "a"}], "messages": []}',
+            b'{"messages": [{"role": "tool", "content": "a"}]}',
+            b'{"messages": [{"role": "user", "content": "a", "loss": 1}]}',
+            b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
+            b'{"messages": [{"role": "user", "content": "\xff"}]}',
+            b'{"messages": [{"role": "user", "content": "a\xe2\x80\xa8b"}]} x',
+        ]
+    ),
+    st.builds(
+        lambda turns, space: (json.dumps({"messages": turns}, ensure_ascii=space) + " ").encode(),
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "role": st.sampled_from(["user", "assistant", "system", "tool"]),
+                    "content": st.one_of(st.text(max_size=5), st.none()),
+                },
+                optional={"loss": st.booleans()},
+            ),
+            max_size=3,
+        ),
+        st.booleans(),
+    ),
+)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(lines=st.lists(LINES, max_size=4), start=st.integers(0, 2))
+def test_the_quick_reader_reads_what_the_usual_one_reads(
+    tmp_path: Path, lines: list[bytes], start: int
+) -> None:
+    pytest.importorskip("msgspec")
+    file = tmp_path / "x.jsonl"
+    file.write_bytes(b"\n".join(lines))
+
+    def read() -> list[object]:
+        rows: list[object] = []
+        try:
+            rows.extend(map(dict, FileRows().rows(str(file), start=start)))
+        except DataError as error:
+            rows.append(str(error))
+        return rows
+
+    quick = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "msgspec", None)
+        patch.delitem(sys.modules, "swiftx.adapters.rows.plain_turns", raising=False)
+        usual = read()
+
+    assert quick == usual
+
+
+def test_plain_messages_are_read_without_a_dict_for_each(tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"messages": [{"role": "user", "content": "a"}]}\n{"query": "b"}\n')
+
+    plain, other = FileRows().rows(str(file))
+
+    assert type(plain) is ReadTurns
+    assert type(other) is dict

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swiftx.domain.chat.messages import ROLES
-from swiftx.domain.chat.rows import STANDARD_COLUMNS
+from swiftx.domain.chat.rows import PLAIN_ROLES, STANDARD_COLUMNS, PlainRow, ReadTurns
 from swiftx.domain.datasets.columns import column_names
 from swiftx.domain.datasets.formats import RowFormat, normalise
 from swiftx.domain.datasets.rejection import Reason, RowRejected
@@ -22,7 +23,7 @@ def _turns(row: Mapping[str, Any], field: str = "messages") -> list[tuple[str, s
 
 
 def _normalised(row: Mapping[str, Any], **options: Any) -> dict[str, Any]:
-    return normalise(row, RowFormat(**options))
+    return dict(normalise(row, RowFormat(**options)))
 
 
 TURNS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
@@ -463,4 +464,42 @@ def _check(normalised: dict[str, Any]) -> None:
         assert message["role"] in ROLES
         assert isinstance(message["content"], str)
     once_more = {key: value for key, value in normalised.items() if value is not None}
-    assert repr(_normalised(once_more)) == repr(once_more)
+    # As JSON: the order of keys says nothing, and 0.0 is not false.
+    again, once = (json.dumps(each, sort_keys=True) for each in (_normalised(once_more), once_more))
+    assert again == once
+
+
+_TURN = st.dictionaries(
+    st.sampled_from(["role", "content", "loss"]),
+    st.sampled_from(["user", "assistant", "system", "tool", "a", "", "\ud800", None, 1]),
+    max_size=3,
+)
+
+
+@given(st.lists(_TURN, max_size=3), st.sampled_from([{}, {}, {"tools": "[]"}, {"label": 1}]))
+def test_rows_of_plain_messages_are_normalised_the_short_way_as_the_long_one(
+    turns: list[dict[str, Any]], beside: dict[str, Any]
+) -> None:
+    short: dict[str, Any] | None = None
+    long: dict[str, Any] | None = None
+    row = {"messages": turns, **beside}
+    with contextlib.suppress(RowRejected):
+        short = dict(normalise(row, RowFormat()))
+    with contextlib.suppress(RowRejected):  # with a null column a row takes the long way
+        long = dict(normalise({**row, "videos": None}, RowFormat()))
+        assert long.pop("videos") is None
+
+    assert short == long
+    if long is not None and all(turn["loss"] is None for turn in long["messages"]):
+        assert (type(normalise(row, RowFormat())) is PlainRow) == (
+            not beside and {turn["role"] for turn in long["messages"]} <= PLAIN_ROLES
+        )
+
+
+def test_a_row_read_in_compact_form_is_the_same_standard_row() -> None:
+    read = ReadTurns(("user", "assistant"), ("a", "b"))
+
+    compact = normalise(read, RowFormat())
+
+    assert compact == normalise(dict(read), RowFormat())
+    assert type(compact) is PlainRow

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swiftx.domain.chat.rows import StandardRow
-from swiftx.domain.datasets.statistics import Bin, RowStatistics, Survey, histogram_lines
+from swiftx.domain.chat.rows import StandardRow, plain_row
+from swiftx.domain.datasets.statistics import Bin, RowStatistics, histogram_lines
+from swiftx.domain.datasets.survey import Survey
 from swiftx.domain.plans.data import RowOrigin
-from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.plans.encoded import IGNORE, Encoded, Part
 
 BOS, END, BREAK = 1, 2, 3
 
@@ -191,3 +194,70 @@ def test_media_that_a_text_model_does_not_see_are_told() -> None:
 
     assert finding.message.endswith("in 1 of 2 rows, first a, row 0: images.")
     assert not finding.fatal
+
+
+IDS = st.sampled_from([BOS, END, BREAK, 7])
+SEQUENCES = st.builds(
+    lambda ids, trained, cut, in_array: Encoded(
+        input_ids=array("i", ids) if in_array else ids,
+        labels=array("i", _labels(ids, trained)) if in_array else _labels(ids, trained),
+        cut=cut,
+    ),
+    st.lists(IDS, min_size=1, max_size=6),
+    st.lists(st.booleans(), min_size=6, max_size=6),
+    st.sampled_from([0, 0, 0, 3]),
+    st.sampled_from([True, True, False]),
+)
+ROWS = st.fixed_dictionaries(
+    {
+        "messages": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "role": st.sampled_from(["user", "assistant"]),
+                    "content": st.sampled_from(["a", "b <|end|>", "c"]),
+                    "loss": st.sampled_from([None, None, 1.0]),
+                }
+            ),
+            min_size=1,
+            max_size=2,
+        )
+    },
+    optional={"images": st.sampled_from([[], ["x.png"]])},
+)
+
+
+def _labels(ids: Sequence[int], trained: Sequence[bool]) -> list[int]:
+    return [each if counts else IGNORE for each, counts in zip(ids, trained, strict=False)]
+
+
+@given(st.lists(st.tuples(ROWS, st.lists(SEQUENCES, min_size=1, max_size=2)), max_size=8))
+def test_rows_together_count_as_they_do_one_by_one(
+    drawn: list[tuple[StandardRow, list[Encoded]]],
+) -> None:
+    together, one_by_one = (
+        Survey(ends=[(END, BREAK), (END,)], bos=BOS, control_tokens=["<|end|>"]) for _ in range(2)
+    )
+    sequences = {
+        number: each if len(each) == 1 else [*each, each[0]]
+        for number, (_, each) in enumerate(drawn)
+    }
+    rows = [plain_row(row) for row, _ in drawn]
+    whole = [
+        [
+            replace(
+                each[0], row=number, parts=() if len(each) == 1 else (Part("main", len(each[0])),)
+            )
+        ]
+        for number, each in sequences.items()
+    ]
+
+    together.add_all(
+        rows,
+        whole,
+        sequences=lambda encoded: sequences[encoded.row],
+        origin=lambda number: RowOrigin("a", number),
+    )
+    for number, (row, _) in enumerate(drawn):
+        one_by_one.add(row, sequences[number], RowOrigin("a", number))
+
+    assert together.statistics() == one_by_one.statistics()

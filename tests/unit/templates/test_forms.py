@@ -49,6 +49,22 @@ def _rows(draw: st.DrawFn) -> StandardRow:
     }
 
 
+def test_forms_serve_templates_that_add_an_empty_thought() -> None:
+    answers = ("yes", "<think>\nhm\n</think>\n\nyes")
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": "a", "loss": None},
+                {"role": "assistant", "content": answer, "loss": None},
+            ]
+        }
+        for answer in answers
+    ]
+
+    for quick, slow in _both(TEMPLATES["qwen3"], rows):
+        assert quick == slow
+
+
 def _both(template: ChatTemplate, rows: Sequence[StandardRow]) -> list[tuple[Outcome | None, ...]]:
     quick = template.encode_turns([plain_turns(row) for row in rows], range(len(rows)))
     slow = template.encode_arrays([conversation_of(row) for row in rows])

@@ -67,13 +67,30 @@ def _reader(kind: str) -> Callable[[str, int], Iterator[RawRow]]:
 
 
 def _jsonl(path: str, start: int = 0) -> Iterator[RawRow]:
+    quick = _quick_turns()
     row = -1
-    for number, line in _lines(path):
-        if not line.isspace():
-            row += 1
-            if row < start:
-                continue  # the text was read, for only it tells where a line ends; it is not parsed
-            yield _object(_parsed(line, path=path, row=row, line_number=number), path=path, row=row)
+    for number, raw in _raw_lines(path):
+        turns = quick(raw)
+        line = "" if turns is not None else _decoded(raw, number, path=path)
+        if turns is None and line.isspace():
+            continue
+        row += 1
+        if row < start:
+            continue  # the text was read, for only it tells where a line ends; it is not parsed
+        yield turns or _object(
+            _parsed(line, path=path, row=row, line_number=number), path=path, row=row
+        )
+
+
+def _quick_turns() -> Callable[[bytes], RawRow | None]:
+    """Return what reads a line of plain messages quickly, where `msgspec` is installed."""
+    try:
+        from swiftx.adapters.rows.plain_turns import plain_turns
+    except ModuleNotFoundError as error:
+        if error.name != "msgspec":
+            raise
+        return lambda _: None
+    return plain_turns
 
 
 def _json(path: str, start: int) -> Iterator[RawRow]:
@@ -167,17 +184,25 @@ def _header(cells: list[str], *, path: str) -> list[str]:
 
 def _lines(path: str) -> Iterator[tuple[int, str]]:
     """Yield (number from 1, text with its line end)."""
+    for number, raw in _raw_lines(path):
+        yield number, _decoded(raw, number, path=path)
+
+
+def _raw_lines(path: str) -> Iterator[tuple[int, bytes]]:
     with _opened(path) as file:
         for number, raw in enumerate(file, start=1):
-            content = _without_bom(raw, path=path) if number == 1 else raw
-            try:
-                yield number, content.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"line {number} is not UTF-8 (byte {error.start} of the line)",
-                    source=path,
-                    hint=_UTF8_HINT,
-                ) from None
+            yield number, _without_bom(raw, path=path) if number == 1 else raw
+
+
+def _decoded(raw: bytes, number: int, *, path: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"line {number} is not UTF-8 (byte {error.start} of the line)",
+            source=path,
+            hint=_UTF8_HINT,
+        ) from None
 
 
 def _without_bom(raw: bytes, *, path: str) -> bytes:

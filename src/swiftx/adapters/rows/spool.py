@@ -9,11 +9,12 @@ import tempfile
 import weakref
 from array import array
 
+from swiftx.domain.chat.rows import PlainRow
 from swiftx.domain.ports.rows import RawRow
 from swiftx.errors import StorageError
 
 _HELD_BYTES = 1 << 20
-_MARSHALLED, _PICKLED = b"m", b"p"
+_PLAIN, _MARSHALLED, _PICKLED = b"t", b"m", b"p"
 
 
 class SpooledRows:
@@ -80,6 +81,8 @@ def _nameless(folder: str) -> int:
 
 def _packed(row: RawRow) -> bytes:
     """Return a row as bytes; `marshal` is the quickest way, but knows plain values only."""
+    if type(row) is PlainRow:
+        return _PLAIN + marshal.dumps((row.roles, row.contents))
     try:
         return _MARSHALLED + marshal.dumps(dict(row))
     except ValueError:
@@ -87,6 +90,8 @@ def _packed(row: RawRow) -> bytes:
 
 
 def _unpacked(content: bytes | bytearray) -> RawRow:
-    view = memoryview(content)
-    row: RawRow = marshal.loads(view[1:]) if content[:1] == _MARSHALLED else pickle.loads(view[1:])
+    kind, view = content[:1], memoryview(content)[1:]
+    if kind == _PLAIN:
+        return PlainRow(*marshal.loads(view))
+    row: RawRow = marshal.loads(view) if kind == _MARSHALLED else pickle.loads(view)
     return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from swiftx.domain.chat.messages import Conversation, Message
@@ -28,6 +28,67 @@ STANDARD_COLUMNS = frozenset(
     for prefix in PREFIXES
     for column in ("messages", "images", "videos", "audios", "tools", "objects")
 ) | {"rejected_response", "label", "channel", "margin"}
+
+
+class PlainRow(Mapping[str, Any]):
+    """A standard row of nothing but texts without loss flags, in a compact form. Never change one.
+
+    Args:
+        roles: `system`, `user` or `assistant`, message by message; at least one.
+        contents: Their texts.
+    """
+
+    __slots__ = ("contents", "roles")
+
+    def __init__(self, roles: tuple[str, ...], contents: tuple[str, ...]) -> None:
+        self.roles = roles
+        self.contents = contents
+
+    def __getitem__(self, key: str) -> list[dict[str, Any]]:
+        if key != "messages":
+            raise KeyError(key)
+        return [
+            {"role": role, "content": content, "loss": None}
+            for role, content in zip(self.roles, self.contents, strict=True)
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("messages",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class ReadTurns(PlainRow):
+    """The same as it is read from a file, where messages have no loss flag at all."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> list[dict[str, Any]]:
+        return [
+            {"role": each["role"], "content": each["content"]} for each in super().__getitem__(key)
+        ]
+
+
+PLAIN_ROLES = frozenset({"system", "user", "assistant"})
+"""Roles of a `PlainRow`."""
+
+
+def plain_row(row: StandardRow) -> StandardRow:
+    """Return a standard row in the compact form, where it has one; else as it is."""
+    if len(row) != 1 or type(row) is not dict:
+        return row
+    messages = row.get("messages")
+    if not messages or any(message["loss"] is not None for message in messages):
+        return row
+    roles = tuple([message["role"] for message in messages])
+    contents = tuple([message["content"] for message in messages])
+    if not PLAIN_ROLES.issuperset(roles) or set(map(type, contents)) != {str}:
+        return row
+    return PlainRow(roles, contents)
 
 
 def conversation_of(row: StandardRow) -> Conversation:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from swiftx.domain.chat.literals import parsed
-from swiftx.domain.chat.rows import PREFIXES, STANDARD_COLUMNS
+from swiftx.domain.chat.rows import (
+    PLAIN_ROLES,
+    PREFIXES,
+    STANDARD_COLUMNS,
+    PlainRow,
+    ReadTurns,
+    StandardRow,
+    plain_row,
+)
 from swiftx.domain.chat.tools import parse_tools
 from swiftx.domain.datasets.columns import ColumnNames, Format, Layout, layout_of
 from swiftx.domain.datasets.media import image_list, media_list, standard_objects
@@ -46,12 +54,37 @@ class RowFormat:
     pick: Pick | None = None
 
 
-def normalise(row: Mapping[str, Any], format_: RowFormat) -> dict[str, Any]:
+def normalise(row: Mapping[str, Any], format_: RowFormat) -> StandardRow:
     """Return the standard row of a row; the row itself is not changed.
 
     Raises:
         RowRejected: The row cannot be used; says which column, what it holds and what was expected.
     """
+    return _as_read(row, format_) or plain_row(_normalised(row, format_))
+
+
+def _as_read(row: Mapping[str, Any], format_: RowFormat) -> StandardRow | None:
+    """Return a row that has nothing but plain messages already, as most have; None for any other."""
+    if format_.columns:
+        return None
+    if type(row) is ReadTurns:
+        return PlainRow(row.roles, row.contents)
+    turns = row.get("messages") if len(row) == 1 else None
+    if type(turns) is not list or not turns:
+        return None
+    roles: list[Any] = []
+    contents: list[Any] = []
+    for turn in turns:
+        if type(turn) is not dict or len(turn) != 2:
+            return None
+        roles.append(turn.get("role"))
+        contents.append(turn.get("content"))
+    if {*map(type, roles), *map(type, contents)} != {str} or not PLAIN_ROLES.issuperset(roles):
+        return None
+    return PlainRow(tuple(roles), tuple(contents))
+
+
+def _normalised(row: Mapping[str, Any], format_: RowFormat) -> dict[str, Any]:
     layout = layout_of(tuple(row), format_.columns)
     if _has_no_turns(row, layout):
         # A column that is null says nothing; the format may be another one without it.

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from swiftx.domain.chat.rows import MEDIA, PREFIXES, StandardRow
 from swiftx.domain.datasets.report import DropTally, describe
 from swiftx.domain.plans.data import Dropped, RowOrigin
-from swiftx.domain.plans.encoded import IGNORE, Encoded
-from swiftx.domain.templates.chat_template import ChatTemplate
-from swiftx.domain.templates.control_tokens import forgery
 
 _BAR = 40
 
@@ -256,89 +252,6 @@ class Counts:
         )
 
 
-class Survey:
-    """Gathers statistics row by row.
-
-    Args:
-        ends: Token ids of which one sequence ends every answer.
-        bos: Id of the token that begins a sequence; None when there is none.
-        control_tokens: Texts that become control tokens.
-        splits: Whether several sequences of a row are the pieces of one.
-    """
-
-    def __init__(
-        self,
-        *,
-        ends: Sequence[Sequence[int]] = (),
-        bos: int | None = None,
-        control_tokens: Iterable[str] = (),
-        splits: bool = False,
-    ) -> None:
-        self._splits = splits
-        self._ends = [array("i", end) for end in ends]
-        self._twice_bos = None if bos is None else array("i", [bos, bos])
-        self._forgery = forgery(control_tokens)
-        self.counts = Counts()
-
-    @classmethod
-    def of(cls, template: ChatTemplate) -> Survey:
-        """Return a survey of rows that a template encodes."""
-        tokenizer = template.tokenizer
-        return cls(
-            ends=template.ends,
-            bos=tokenizer.bos_token_id,
-            control_tokens=tokenizer.control_tokens,
-            splits=template.plan.truncation_strategy == "split",
-        )
-
-    def add(self, row: StandardRow, sequences: Sequence[Encoded], origin: RowOrigin) -> None:
-        """Count a row that is used; what is noticed about several of its sequences counts once."""
-        self.counts.kept += 1
-        noticed: dict[str, str] = {}
-        for encoded in sequences:
-            self.counts.lengths.append(len(encoded))
-            if self._splits:  # only the last piece has to end
-                noticed.pop("endless", None)
-            noticed.update(self._noticed(encoded))
-        if self._splits and len(sequences) > 1:
-            noticed["split"] = f"into {len(sequences)} sequences"
-        media = [name for name in MEDIA if row.get(name)]
-        if media:
-            noticed["unseen_media"] = ", ".join(media)
-        if self._forgery is not None:
-            for text in _texts(row):
-                forged = self._forgery.search(text)
-                if forged is not None:
-                    noticed["forged"] = forged.group()
-                    break
-        for what, detail in noticed.items():
-            self.counts.notes.add(what, origin, detail)
-
-    def drop(self, reason: str, origin: RowOrigin, detail: str) -> None:
-        """Count a row that cannot be used."""
-        self.counts.dropped.add(reason, origin, detail)
-
-    def statistics(self) -> RowStatistics:
-        """Return what was gathered so far."""
-        return self.counts.statistics()
-
-    def _noticed(self, encoded: Encoded) -> dict[str, str]:
-        noticed: dict[str, str] = {}
-        if encoded.cut:
-            noticed["truncated"] = f"{encoded.cut} tokens were cut away"
-        if self._twice_bos is not None and _contains(_in_array(encoded.input_ids), self._twice_bos):
-            noticed["doubled_bos"] = ""
-        if encoded.labels:
-            labels = _in_array(encoded.labels)
-            trained = len(labels) - _count_ignored(labels) - int(labels[0] != IGNORE)
-            self.counts.trained = (self.counts.trained or 0) + trained
-            if not trained:
-                noticed["unlabelled"] = ""
-            elif self._ends and not any(_contains(labels, end) for end in self._ends):
-                noticed["endless"] = ""
-        return noticed
-
-
 def histogram_lines(bins: Sequence[Bin]) -> list[str]:
     """Return a histogram as text, a line for each bin."""
     most = max((each.sequences for each in bins), default=1)
@@ -355,41 +268,3 @@ def histogram_lines(bins: Sequence[Bin]) -> list[str]:
 def _bar(count: int, most: int) -> int:
     """A bin that is not empty is seen."""
     return max(round(_BAR * count / most), 1) if count else 0
-
-
-def _texts(row: StandardRow) -> Iterator[str]:
-    """Yield every text of a row that goes into a prompt as it is."""
-    rejected = row.get("rejected_response")
-    if isinstance(rejected, str):
-        yield rejected
-    for prefix in PREFIXES:
-        for message in row.get(f"{prefix}messages") or ():
-            for turn in [message] if isinstance(message, Mapping) else message:
-                if isinstance(turn.get("content"), str):
-                    yield turn["content"]
-
-
-# A Python loop over its tokens would cost more than all else that becomes of a row, hence bytes below.
-
-
-def _in_array(ids: Sequence[int]) -> array[int]:
-    return ids if isinstance(ids, array) else array("i", ids)
-
-
-_IGNORED = array("i", [IGNORE]).tobytes()
-
-
-def _count_ignored(labels: array[int]) -> int:
-    """Three bytes in a row that are all ones belong to -100 alone, as long as ids stay below 16 million."""
-    return labels.tobytes().count(_IGNORED)
-
-
-def _contains(ids: array[int], part: array[int]) -> bool:
-    """Whether the ids follow one another somewhere; mostly they do at the very end."""
-    if ids[-len(part) :] == part:
-        return True
-    whole, wanted = ids.tobytes(), part.tobytes()
-    place = whole.find(wanted)
-    while place % ids.itemsize and place != -1:
-        place = whole.find(wanted, place + 1)
-    return place != -1

@@ -15,42 +15,58 @@ from typing import NamedTuple
 
 from swiftx.domain.chat.messages import Conversation, Message
 from swiftx.domain.chat.pieces import SpecialToken
-from swiftx.domain.chat.rows import StandardRow
+from swiftx.domain.chat.rows import PLAIN_ROLES, PlainRow, StandardRow
 from swiftx.domain.plans.encoded import IGNORE, Encoded
 from swiftx.domain.ports.tokenizer import FlatTokens, Tokenizer
 from swiftx.domain.templates.encode import runs
 from swiftx.domain.templates.render import RenderOptions, render
 from swiftx.domain.templates.spec import TemplateSpec
+from swiftx.domain.templates.thinking import thought_openings
 from swiftx.errors import DataError
 
 _MARK = re.compile("\ufdd1([0-9]+)\ufdd2")  # noncharacters: no template writes them
-_SPEAKERS = frozenset({"system", "user", "assistant"})
 _KEPT = 1024
 _NOTHING_TRAINED = array("i", [IGNORE]) * 4096
 
 
-class Shape(NamedTuple):
-    """Who speaks, message by message, and the messages' own loss flags."""
+class Turns(NamedTuple):
+    """A conversation of nothing but texts.
+
+    Attributes:
+        roles: Who speaks, message by message.
+        contents: The texts.
+        losses: The messages' own loss flags; empty when there are none.
+    """
 
     roles: tuple[str, ...]
-    losses: tuple[float | None, ...]
-
-
-class Turns(NamedTuple):
-    """A conversation of nothing but texts."""
-
-    shape: Shape
     contents: tuple[str, ...]
+    losses: tuple[float | None, ...] = ()
 
 
 def plain_turns(row: StandardRow) -> Turns | None:
     """Return the conversation of a row that has nothing beside it; None for any other row."""
+    if type(row) is PlainRow:
+        return Turns(row.roles, row.contents)
     messages = row.get("messages")
     if len(row) != 1 or not messages:
         return None
-    roles = tuple([message["role"] for message in messages])
-    losses = tuple([message.get("loss") for message in messages])
-    return Turns(Shape(roles, losses), tuple([message["content"] for message in messages]))
+    return Turns(
+        tuple([message["role"] for message in messages]),
+        tuple([message["content"] for message in messages]),
+        tuple([message.get("loss") for message in messages]),
+    )
+
+
+class _Shape(NamedTuple):
+    """What decides what is written around the messages of a row.
+
+    Attributes:
+        thoughts: Which messages begin with a thought; empty where a template does not look.
+    """
+
+    roles: tuple[str, ...]
+    losses: tuple[float | None, ...]
+    thoughts: tuple[bool, ...] = ()
 
 
 class _Run(NamedTuple):
@@ -97,16 +113,11 @@ class Forms:
         self._options = options
         self._special_id = special_id
         scale = options.loss_scale
-        reads = (
-            spec.rewrite,
-            spec.thinking,
-            spec.finish,
-            scale.keys,
-            scale.patterns,
-            scale.query_keys,
-        )
-        self._serves = not any(reads)
-        self._forms: dict[Shape, _Form | None] = {}
+        reads = (spec.rewrite, spec.finish, scale.keys, scale.patterns, scale.query_keys)
+        forgets = spec.thinking is not None and scale.rounds == "last"
+        self._serves = not any(reads) and not forgets
+        self._thoughts = () if spec.thinking is None else thought_openings(spec.thinking)
+        self._forms: dict[_Shape, _Form | None] = {}
 
     def encode(
         self,
@@ -128,7 +139,7 @@ class Forms:
         texts: list[str] = []
         found: list[tuple[_Form, int] | None] = []
         for turns in conversations:
-            form = None if turns is None else self._of(turns.shape)
+            form = None if turns is None else self._of(self._shape(turns))
             # An empty message, or an answer that ends with its own end, leaves pieces out.
             if (
                 form is None
@@ -150,7 +161,13 @@ class Forms:
             for each, row in zip(found, rows, strict=True)
         ]
 
-    def _of(self, shape: Shape) -> _Form | None:
+    def _shape(self, turns: Turns) -> _Shape:
+        if not self._thoughts:
+            return _Shape(turns.roles, turns.losses)
+        begins = tuple([bool(text) and text.startswith(self._thoughts) for text in turns.contents])
+        return _Shape(turns.roles, turns.losses, begins)
+
+    def _of(self, shape: _Shape) -> _Form | None:
         try:
             return self._forms[shape]
         except KeyError:
@@ -159,12 +176,17 @@ class Forms:
                 self._forms[shape] = form
             return form
 
-    def _found(self, shape: Shape) -> _Form | None:
-        if not _SPEAKERS.issuperset(shape.roles) or shape.roles[-2:] == ("assistant", "assistant"):
+    def _found(self, shape: _Shape) -> _Form | None:
+        if not PLAIN_ROLES.issuperset(shape.roles) or shape.roles[-2:] == (
+            "assistant",
+            "assistant",
+        ):
             return None  # two texts of an answer may only together end as it does
         marked = [f"\ufdd1{number}\ufdd2" for number in range(len(shape.roles))]
+        for number, begins in enumerate(shape.thoughts):
+            marked[number] = self._thoughts[0] * begins + marked[number]
         losses = [None if loss is None else bool(loss) for loss in shape.losses]
-        messages = map(Message, shape.roles, marked, losses)
+        messages = map(Message, shape.roles, marked, losses or [None] * len(marked))
         conversation = Conversation(messages=tuple(messages))
         try:
             written = runs(render(conversation, self._spec, self._options), self._special_id)
@@ -182,7 +204,11 @@ class Forms:
             numbers, between = list(map(int, rest[::2])), rest[1::2]
             if numbers != list(range(next_one, next_one + len(numbers))):
                 return None  # a message that is left out, or written at another place
-            text = "%s".join(part.replace("%", "%%") for part in (text, *between))
+            texts = [text, *between]
+            for place, number in enumerate(numbers):
+                if shape.thoughts and shape.thoughts[number]:
+                    texts[place] = texts[place].removesuffix(self._thoughts[0])
+            text = "%s".join(part.replace("%", "%%") for part in texts)
             form.append(_Run(text, next_one, next_one + len(numbers), (), weight > 0))
             next_one += len(numbers)
         if next_one < len(marked):

@@ -21,8 +21,13 @@ def apply_thinking(rounds: list[Round], thinking: Thinking, *, forget_history: b
     return rounds
 
 
+def thought_openings(thinking: Thinking) -> tuple[str, ...]:
+    """Return how answers begin that bring their thoughts; empty when the family looks for none."""
+    return ("<think>", thinking.absent_prefix) if thinking.absent_prefix else ()
+
+
 def _with_absent_prefix(each: Round, thinking: Thinking) -> Round:
-    if each.answer is None or each.answer.startswith(("<think>", thinking.absent_prefix)):
+    if each.answer is None or each.answer.startswith(thought_openings(thinking)):
         return each
     if each.tool_pieces is not None and not thinking.after_tools:
         return each

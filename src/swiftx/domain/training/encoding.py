@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, overload
 
 from swiftx.domain.chat.rows import StandardRow
@@ -21,7 +21,8 @@ from swiftx.domain.datasets.sequences import (
     conversations_of,
     trains_tokens,
 )
-from swiftx.domain.datasets.statistics import Counts, RowStatistics, Survey
+from swiftx.domain.datasets.statistics import Counts, RowStatistics
+from swiftx.domain.datasets.survey import Survey
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.encoded import RowWriter
 from swiftx.domain.ports.workers import Workers
@@ -115,19 +116,24 @@ def _batches(encoder: RowEncoder, *, strict: bool, workers: Workers | None) -> I
 
 def _batch(encoder: RowEncoder, strict: bool, span: range) -> _Batch:
     survey = Survey.of(encoder.template)
-    encoded: list[Encoded] = []
+    origin = encoder.rows.origin
+    rows: list[StandardRow] = []
+    encoded: list[Sequence[Encoded]] = []
     for index, row, outcome in encoder.outcomes(span):
-        origin = encoder.rows.origin(index)
         if isinstance(outcome, Encoded):
-            pieces = encoder.template.pieces(outcome)
-            encoded += pieces
-            survey.add(row, [part for each in pieces for _, part in sequences_of(each)], origin)
+            rows.append(row)
+            encoded.append(encoder.template.pieces(outcome))
         elif strict:
-            return _Batch(encoded, survey.counts, _Refused(index, said(outcome)))
+            return _Batch([], survey.counts, _Refused(index, said(outcome)))
         else:
             reason = TOO_LONG if isinstance(outcome, TooLong) else UNUSABLE
-            survey.drop(reason, origin, said(outcome))
-    return _Batch(encoded, survey.counts)
+            survey.drop(reason, origin(index), said(outcome))
+    survey.add_all(rows, encoded, sequences=_sequences, origin=origin)
+    return _Batch(list(chain.from_iterable(encoded)), survey.counts)
+
+
+def _sequences(row: Encoded) -> Iterator[Encoded]:
+    return (sequence for _, sequence in sequences_of(row))
 
 
 class RowEncoder:

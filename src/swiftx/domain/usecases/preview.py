@@ -12,7 +12,8 @@ from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.reading import SeenRow, read_in_order
 from swiftx.domain.datasets.row_encoding import EncodedRow, encode_in_order
 from swiftx.domain.datasets.sequences import Purpose, purpose_of
-from swiftx.domain.datasets.statistics import Bin, Finding, Notes, Survey
+from swiftx.domain.datasets.statistics import Bin, Finding, Notes
+from swiftx.domain.datasets.survey import Survey
 from swiftx.domain.inference.support import Support, words
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.facts import ModelFacts
