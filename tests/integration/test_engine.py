@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, get_peft_model
 from tests.contract.engine_contract import ClosingContract, EngineContract, greedy, pieces
 
 from swiftx.adapters.engines.transformers import TransformersEngine
@@ -349,43 +347,6 @@ def test_request_joins_a_running_batch(tiny_model: str, prompts: list[list[int]]
     assert engine.generate([greedy(prompts[1])])[0] == short
     assert engine.stats().running == 1
     ticket.cancel()
-
-
-def test_adapters_answer_by_name_in_one_batch(
-    tiny_model: str, prompts: list[list[int]], tmp_path: Path
-) -> None:
-    folders = {name: lora(tiny_model, tmp_path / name, seed) for name, seed in NAMES.items()}
-    tokenizer = tokenizer_of(tiny_model)
-    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
-    engine = TransformersEngine(ModelHandle(model), tokenizer, adapters=folders)
-    names = [None, *NAMES]
-    requests = [replace(greedy(prompt), adapter=name) for prompt in prompts for name in names]
-
-    answers = engine.generate(requests)
-
-    assert engine.facts.adapters == tuple(NAMES)
-    for index, name in enumerate(names):
-        alone = transformers.AutoModelForCausalLM.from_pretrained(tiny_model).eval()
-        if name is not None:
-            alone = PeftModel.from_pretrained(alone, folders[name]).merge_and_unload()
-        expected = TransformersEngine(ModelHandle(alone), tokenizer).generate(
-            [greedy(prompt) for prompt in prompts]
-        )
-        assert [answer.token_ids for answer in answers[index :: len(names)]] == [
-            answer.token_ids for answer in expected
-        ]
-    assert answers[0] != answers[1]
-
-
-NAMES = {"first.one": 1, "second": 2}
-
-
-def lora(folder: str, target: Path, seed: int) -> str:
-    torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    config = LoraConfig(target_modules="all-linear", init_lora_weights=False, lora_alpha=32)
-    get_peft_model(model, config).save_pretrained(target)
-    return str(target)
 
 
 def test_json_schema_holds_the_answer(engine: TransformersEngine, prompts: list[list[int]]) -> None:

@@ -61,9 +61,11 @@ def _engine(args: Any, model: ServedModel, tokenizer: Tokenizer, slots: int) -> 
 
 def _transformers(model: ServedModel, tokenizer: Tokenizer, slots: int) -> InferenceEngine:
     with extra("train"):
+        from swiftx.adapters.batching.named import refuse_unservable
         from swiftx.adapters.engines.transformers import TransformersEngine
         from swiftx.adapters.models.transformers import TransformersLoader
 
+        refuse_unservable(model.named_adapters, model.adapters)
         loaded = TransformersLoader().load(model.loading)
         tuned = make_tuner().load(loaded.model, model.adapters)
         return TransformersEngine(

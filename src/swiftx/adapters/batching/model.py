@@ -16,9 +16,8 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from swiftx.adapters.batching.attention import NAME, use_grouped_attention
+from swiftx.adapters.batching.named import NamedAdapters
 from swiftx.adapters.batching.slots import SlotCache, key_mask
-from swiftx.adapters.models.lora_files import adapter_dtype, cast_adapters
-from swiftx.errors import BackendError
 
 _ATTENTION = ("sdpa", "eager", "flash_attention_2", "flash_attention_3", NAME)
 _ROPES_OF_ONE_LENGTH = ("dynamic", "longrope")
@@ -38,13 +37,9 @@ class SharedModel:
     """
 
     def __init__(self, model: Any, adapters: Mapping[str, str] | None = None) -> None:
-        self._own = list(model.active_adapters) if isinstance(model, PeftModel) else []
-        self._names = {name: f"adapter_{number}" for number, name in enumerate(adapters or {})}
-        for name, folder in (adapters or {}).items():
-            model = _with_adapter(model, self._names[name], folder)
-        self.whole = model
+        self._named = NamedAdapters(model, adapters or {})
+        self.whole = model = self._named.model
         self.base = model.get_base_model() if isinstance(model, PeftModel) else model
-        self._active: str | None = ""  # nothing was activated yet
         self.sliding_windows: list[int | None] = []
         self.alone = self._reason_to_be_alone()
         if self.alone is None:
@@ -53,7 +48,6 @@ class SharedModel:
         self._takes_positions = "position_ids" in parameters
         self._keeps_some = "logits_to_keep" in parameters
         self.vocabulary = self.base.get_input_embeddings().num_embeddings
-        self.activate(None)
 
     @property
     def device(self) -> torch.device:
@@ -61,20 +55,11 @@ class SharedModel:
 
     @property
     def adapters(self) -> tuple[str, ...]:
-        return tuple(self._names)
+        return self._named.names
 
     def activate(self, adapter: str | None) -> None:
         """Let the next passes go through this adapter; None is the model as it was given."""
-        if adapter == self._active or not self._names:
-            return
-        wanted = self._own if adapter is None else [self._names[adapter]]
-        if wanted:
-            self.whole.base_model.enable_adapter_layers()
-            for name in wanted:
-                self.whole.set_adapter(name)
-        else:
-            self.whole.base_model.disable_adapter_layers()
-        self._active = adapter
+        self._named.activate(adapter)
 
     def forward(
         self,
@@ -152,18 +137,3 @@ def _rope_kinds(config: Any) -> list[str]:
     rope = getattr(config, "rope_parameters", None) or {}
     settings = [rope, *(value for value in rope.values() if isinstance(value, Mapping))]
     return [str(setting.get("rope_type", "default")) for setting in settings]
-
-
-def _with_adapter(model: Any, name: str, folder: str) -> PeftModel:
-    try:
-        if isinstance(model, PeftModel):
-            model.load_adapter(folder, adapter_name=name)
-        else:
-            model = PeftModel.from_pretrained(model, folder, adapter_name=name)
-    except (ValueError, RuntimeError, KeyError, TypeError, OSError) as error:
-        raise BackendError(
-            f"the adapter in {folder!r} does not fit the model: {error}",
-            hint="use the model that it was trained on",
-        ) from error
-    cast_adapters(model, adapter_dtype(folder))
-    return model.eval()
