@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -299,6 +301,96 @@ def test_a_broken_parquet_or_arrow_file_is_named(tmp_path: Path, name: str, cont
 
     with pytest.raises(DataError, match=f"{name}: not a valid"):
         _rows(tmp_path / name)
+
+
+def _tables(root: Path) -> dict[str, bytes]:
+    """Return files of nested columns, by name."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    table = pa.table(
+        {
+            "query": ["a", "bé", "c"] * 5,
+            "label": list(range(15)),
+            "images": [["x"], [], None] * 5,
+            "messages": [[{"role": "user", "content": "x"}]] * 15,
+        }
+    )
+    pyarrow.parquet.write_table(table, root / "x.parquet")
+    with pa.ipc.new_stream(root / "stream.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pa.ipc.new_file(root / "file.arrow", table.schema) as writer:
+        writer.write_table(table)
+    return {path.name: path.read_bytes() for path in sorted(root.iterdir())}
+
+
+def test_a_damaged_parquet_or_arrow_file_is_rows_or_one_of_our_errors(tmp_path: Path) -> None:
+    draws = random.Random(0)
+    for name, whole in _tables(tmp_path).items():
+        path = tmp_path / f"damaged{Path(name).suffix}"
+        for _ in range(150):
+            content = bytearray(whole)
+            for _ in range(draws.choice([1, 1, 2, 5])):
+                content[draws.randrange(len(content))] = draws.randrange(256)
+            path.write_bytes(bytes(content[: draws.choice([len(content), draws.randrange(99)])]))
+            with contextlib.suppress(SwiftxError):
+                _rows(path)
+
+
+_PART = st.sampled_from(
+    [
+        "train",
+        "test",
+        "default",
+        "*.jsonl",
+        "../outside",
+        "/",
+        "..",
+        "a\0b",
+        "[",
+        "2024-99-99",
+        ".",
+        0,
+    ]
+)
+_README = st.dictionaries(
+    st.sampled_from(["config_name", "default", "data_dir", "data_files", "split"]),
+    st.none()
+    | _PART
+    | st.lists(_PART | st.dictionaries(st.sampled_from(["split", "path"]), _PART), max_size=2)
+    | st.dictionaries(st.sampled_from(["train", "test"]), _PART, max_size=2),
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    front=st.lists(_README, max_size=2).map(lambda configs: json.dumps({"configs": configs}))
+    | st.just("configs: 2024-99-99")
+    | st.just("configs: " + "[" * 5000)
+    | st.text(alphabet="configs: [{}]-\n&*!|2024\t", max_size=30),
+    subset=st.none() | st.sampled_from(["default", "train", "..", "/", "a\0b"]),
+)
+def test_any_readme_names_files_of_its_folder_or_is_one_of_our_errors(
+    tmp_path: Path, front: str, subset: str | None
+) -> None:
+    _folder(tmp_path / "outside", ["b.jsonl"])
+    root = _folder(tmp_path / "data", ["a.jsonl", "test.jsonl", "train/c.json"])
+    (root / "README.md").write_text(f"---\n{front}\n---\n", encoding="utf-8")
+
+    with contextlib.suppress(SwiftxError):
+        for name in FileRows().files(str(root), subset=subset):
+            assert root in Path(name).resolve().parents
+
+
+def test_a_readme_cannot_name_a_folder_outside(tmp_path: Path) -> None:
+    _folder(tmp_path / "outside", ["b.jsonl"])
+    readme = "configs:\n- config_name: default\n  data_dir: ../outside\n"
+
+    with pytest.raises(NotFound):
+        _found(_folder(tmp_path / "data", ["a.jsonl"], readme))
 
 
 def test_a_torn_line_of_a_killed_run_is_removed(tmp_path: Path) -> None:

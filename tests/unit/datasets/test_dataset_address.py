@@ -69,10 +69,13 @@ def test_a_bad_address_says_what_is_wrong_and_how_to_write_it(text: str, problem
     assert "id_or_path" in error.hint
 
 
-@given(st.text(alphabet="ahfms:#/ 1-9\\\0é🦊.~", max_size=30))
-def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
-    try:
-        address = parse_address(text, exists=_nowhere)
+@given(
+    text=st.text(alphabet="ahfms:#/ 1-9\\\0é🦊.~", max_size=30),
+    there=st.none() | st.integers(0, 30),
+)
+def test_any_text_is_an_address_or_a_usage_error(text: str, there: int | None) -> None:
+    try:  # whatever part of it may be there as a path
+        address = parse_address(text, exists=lambda path: len(path) == there)
     except UsageError:
         return
     assert address.dataset

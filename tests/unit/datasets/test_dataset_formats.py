@@ -456,6 +456,22 @@ def test_any_row_is_normalised_or_refused_and_left_as_it_was(row: dict[str, Any]
     assert repr(row) == before
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    row=st.dictionaries(_COLUMN, _VALUE, max_size=4),
+    columns=st.dictionaries(_COLUMN, _COLUMN | _TEXT, max_size=3),
+    keeps=st.booleans(),
+)
+def test_so_is_any_row_under_any_names_for_its_columns(
+    row: dict[str, Any], columns: dict[str, str], keeps: bool
+) -> None:
+    names = column_names(columns)
+    with contextlib.suppress(RowRejected):
+        made = _normalised(row, columns=names, remove_unused_columns=not keeps)
+        assert made["messages"]
+        assert keeps or made.keys() <= STANDARD_COLUMNS
+
+
 def _check(normalised: dict[str, Any]) -> None:
     assert normalised.keys() <= STANDARD_COLUMNS
     assert normalised["messages"]

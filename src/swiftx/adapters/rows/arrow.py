@@ -17,6 +17,8 @@ from swiftx.domain.ports.rows import RawRow
 from swiftx.errors import DataError
 
 _BATCH = 1000
+_BROKEN = (pa.ArrowException, UnicodeDecodeError, OverflowError)
+"""What pyarrow raises over bytes that are no table."""
 
 
 def _parquet(path: str, start: int) -> Iterator[RawRow]:
@@ -31,9 +33,9 @@ def _parquet(path: str, start: int) -> Iterator[RawRow]:
             else:
                 return
             for batch in file.iter_batches(batch_size=_BATCH, row_groups=list(groups[group:])):
-                yield from batch.slice(start).to_pylist()
+                yield from _rows(batch, start, batch.num_rows)
                 start = max(0, start - batch.num_rows)
-    except pa.ArrowInvalid as error:
+    except _BROKEN as error:
         raise DataError(f"not a valid parquet file: {error}", source=path) from error
 
 
@@ -48,10 +50,18 @@ def _arrow(path: str, start: int) -> Iterator[RawRow]:
                 batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             for batch in batches:
                 for first in range(start, batch.num_rows, _BATCH):
-                    yield from batch.slice(first, _BATCH).to_pylist()
+                    yield from _rows(batch, first, _BATCH)
                 start = max(0, start - batch.num_rows)
-    except pa.ArrowInvalid as error:
+    except _BROKEN as error:
         raise DataError(f"not a valid arrow file: {error}", source=path) from error
+
+
+def _rows(batch: pa.RecordBatch, start: int, count: int) -> list[RawRow]:
+    """Return rows of a batch, once its offsets are known to lie within it: pyarrow would follow them anywhere."""
+    part = batch.slice(start, count)
+    part.validate(full=True)
+    rows: list[RawRow] = part.to_pylist()
+    return rows
 
 
 READERS: dict[str, Callable[[str, int], Iterator[RawRow]]] = {"parquet": _parquet, "arrow": _arrow}

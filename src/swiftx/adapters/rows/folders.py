@@ -97,9 +97,18 @@ def _declared(root: Path, *, subset: str | None, split: str) -> list[Path] | Non
         return None
     patterns = _patterns(chosen, split=split)
     if patterns is None:
-        folder = root / str(chosen.get("data_dir", "."))
-        return _of_split(_all_files(folder), split=split, root=root)
+        return _of_split(_files_in(str(chosen.get("data_dir", ".")), root), split=split, root=root)
     return [file for file in _all_files(root) if _matches(file.relative_to(root), patterns)]
+
+
+def _files_in(name: str, root: Path) -> list[Path]:
+    """Return the data files of a folder inside another one; none for a name that leads out of it."""
+    try:
+        folder = (root / name).resolve()
+    except ValueError:  # no name of a folder at all
+        return []
+    inside = folder.is_relative_to(root.resolve())
+    return _all_files(root / name) if inside else []
 
 
 def _configs(readme: Path) -> list[dict[str, Any]]:
@@ -112,7 +121,7 @@ def _configs(readme: Path) -> list[dict[str, Any]]:
         return []
     try:
         fields = yaml.safe_load(front[1])
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: 2024-99-99 is no date
         return []
     configs = fields.get("configs") if isinstance(fields, dict) else None
     return [config for config in _list(configs) if isinstance(config, dict)]
