@@ -28,21 +28,32 @@ class SwiftxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ArgError:
-    """One problem with one argument; `argument` is None when no single argument is to blame."""
+    """One problem with one argument.
+
+    Attributes:
+        argument: None when no single argument is to blame.
+        is_missing: What the argument names is not there.
+    """
 
     argument: str | None
     message: str
     hint: str | None = None
+    is_missing: bool = False
 
 
 class UsageError(SwiftxError, ValueError):
-    """Bad or conflicting arguments; carries every problem found, never only the first."""
+    """Bad or conflicting arguments; carries every problem found, never only the first.
+
+    It ends like `NotFound` where nothing is wrong but that something is not there.
+    """
 
     exit_code = 2
 
     def __init__(self, errors: Sequence[ArgError]) -> None:
         super().__init__("; ".join(error.message for error in errors))
         self.errors = tuple(errors)
+        if errors and all(error.is_missing for error in errors):
+            self.exit_code = NotFound.exit_code
 
 
 class NotBuiltYet(SwiftxError, NotImplementedError):

@@ -41,6 +41,20 @@ class StorageContract:
         assert storage.read_text(f"{root}/file.txt") == "short"
         assert storage.names(root) == ["file.txt"]
 
+    def test_a_file_that_is_taken_back_leaves_no_empty_folder(
+        self, storage: Storage, root: str
+    ) -> None:
+        storage.write_text(f"{root}/a/b/one.txt", "x")
+        storage.write_text(f"{root}/a/b/two.txt", "x")
+        storage.write_text(f"{root}/a/three.txt", "x")
+
+        storage.take_back(f"{root}/a/b/one.txt")
+        assert storage.names(f"{root}/a/b") == ["two.txt"]
+
+        storage.take_back(f"{root}/a/b/two.txt")
+        storage.take_back(f"{root}/a/b/two.txt")
+        assert storage.names(f"{root}/a") == ["three.txt"]
+
     def test_names_are_sorted_and_hold_files_and_folders(self, storage: Storage, root: str) -> None:
         for name in ("b.txt", "a.txt", "c/inner.txt"):
             storage.write_text(f"{root}/{name}", "")

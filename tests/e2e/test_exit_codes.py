@@ -49,7 +49,7 @@ def test_a_line_ends_with_its_code_and_says_why(
 @pytest.mark.parametrize(
     "argv",
     [
-        ["sample", "--model", "org/model", "--dataset", "a"],
+        ["sample", "--model", "org/model", "--dataset", "org/rows"],
         ["web-ui"],
     ],
 )

@@ -137,7 +137,7 @@ def test_a_misspelled_name_of_a_plugin_gets_the_right_one(program: _Program, plu
 
 
 def test_without_the_plugin_its_names_are_unknown(program: _Program) -> None:
-    done = program.preview("--template", "chatnl", "--dataset", "a.jsonl")
+    done = program.preview("--template", "chatnl", "--dataset", "org/rows")
 
     assert done.code == 2
     (error,) = json.loads(done.out)["errors"]

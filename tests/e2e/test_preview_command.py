@@ -148,6 +148,8 @@ def test_rows_before_the_template_load_no_library_for_models(data: str) -> None:
     [
         ([], 2, "No data is given."),
         (["--dataset", "nowhere.jsonl"], 3, "nowhere.jsonl"),
+        (["--dataset", "nowhere.jsonl", "--val_dataset", "./or/here"], 3, "./or/here"),
+        (["--dataset", "nowhere.jsonl", "--num_rows", "x"], 2, "nowhere.jsonl"),
         (["--dataset", "{data}", "--num_rows", "-2"], 2, "-1 shows all rows"),
         (["--dataset", "{data}", "--stage", "rows", "--parity"], 2, "parity compares"),
         (["--dataset", "{data}", "--learning_rate", "1"], 2, "learning_rate"),

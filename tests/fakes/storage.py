@@ -69,6 +69,13 @@ class InMemoryStorage:
             self._folders.add(folder)
             folder = posixpath.dirname(folder)
 
+    def take_back(self, path: str) -> None:
+        absolute = self.absolute(path)
+        self._files.pop(absolute, None)
+        folder = posixpath.dirname(absolute)
+        if not self.names(folder):
+            self._folders.discard(folder)
+
     def put(self, path: str, content: str | bytes) -> None:
         """Write text or bytes; the port itself writes text only."""
         absolute = self.absolute(path)

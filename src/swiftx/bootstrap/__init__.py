@@ -7,7 +7,7 @@ facts imports no library, and running a command imports those of its own use cas
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from swiftx.bootstrap.machine import (
     working_folder,
 )
 from swiftx.bootstrap.sources import data_ports, fetch_weights, model_folder, model_of, tokenizer
-from swiftx.domain.args.plugins import PluginFile, run_plugins
+from swiftx.domain.args.plugins import ARGUMENTS as PLUGINS
+from swiftx.domain.args.plugins import PluginFile, all_ran, run_plugins
 from swiftx.domain.args.resolved import Resolved
 from swiftx.domain.args.rule import Facts
+from swiftx.domain.args.sources import Given
 from swiftx.domain.launching.plan import launch_plan, world_size
 from swiftx.domain.ports.system import Reporter
 from swiftx.errors import ArgError, Interrupted, NotBuiltYet
@@ -64,6 +66,29 @@ def with_plugins(facts: Facts, files: Sequence[PluginFile]) -> tuple[Facts, list
     ran, errors = run_plugins(files, PythonPlugins(), facts.storage)
     known, systems = registered_names(), default_systems()
     return replace(facts, known=known, default_systems=systems, plugins=ran), errors
+
+
+def missing_data(given: Mapping[str, Given], facts: Facts) -> list[ArgError]:
+    """Return which data sets are not there, of those that can only be on this machine.
+
+    A plugin may bring some, so they are judged when every one that was named has run.
+    """
+    from swiftx.domain.datasets.pipeline import missing_data as missing
+    from swiftx.domain.plans.data import DataPlan
+
+    def texts(name: str) -> tuple[str, ...]:
+        value = given[name].value if name in given else ()
+        return tuple(map(str, value)) if isinstance(value, tuple) else ()
+
+    plugins = [path for name in PLUGINS for path in texts(name)]
+    if plugins and not all_ran(plugins, facts.plugins, facts.storage):
+        return []
+    plan = DataPlan(
+        dataset=texts("dataset"),
+        val_dataset=texts("val_dataset"),
+        custom_dataset_info=texts("custom_dataset_info"),
+    )
+    return missing(plan, facts.storage)
 
 
 def with_model(

@@ -17,7 +17,7 @@ from swiftx.cli.explain import explain
 from swiftx.cli.invocation import Explain, Invocation, with_run_options
 from swiftx.cli.output import Output
 from swiftx.cli.suggestions import closest, unknown_option
-from swiftx.domain.args.resolution import named_plugins, resolve_command
+from swiftx.domain.args.resolution import given_arguments, named_plugins, resolve_command
 from swiftx.domain.args.resolved import Resolved
 from swiftx.domain.args.rule import Facts
 from swiftx.domain.args.sources import Given, read_layer
@@ -37,8 +37,10 @@ def execute(invocation: Invocation, output: Output) -> int:
     output.format = invocation.format
     said = _gather(invocation, output)
     said, facts = _with_plugins(said, bootstrap.run_facts(invocation.explain_device), output)
-    resolved = _resolve(said, facts)
     explaining = invocation.explain is not Explain.NO
+    if not explaining:  # another machine may have the data
+        said = _with_data(said, facts)
+    resolved = _resolve(said, facts)
     if not explaining:
         bootstrap.refuse_unbuilt(invocation.command)
         said, resolved = _with_adapters(said, resolved, facts, output)
@@ -144,6 +146,19 @@ def _with_plugins(said: _Said, facts: Facts, output: Output) -> tuple[_Said, Fac
         if file.archive is not None and facts.storage.absolute(file.path) in facts.plugins:
             output.say(f"Ran the plugin {file.path}: {file.archive} names it.")
     return replace(said, errors=[*said.errors, *errors]), facts
+
+
+def _with_data(said: _Said, facts: Facts) -> _Said:
+    """Add which data are not there to what is wrong."""
+    given = given_arguments(
+        said.command,
+        said.args_class,
+        cli=said.cli,
+        environ=said.environ,
+        config=said.config,
+        facts=facts,
+    )
+    return replace(said, errors=[*said.errors, *bootstrap.missing_data(given, facts)])
 
 
 def _with_adapters(

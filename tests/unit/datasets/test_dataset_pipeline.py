@@ -9,7 +9,7 @@ from tests.fakes.rows import InMemoryRows, SeededShuffler, chat
 from tests.fakes.storage import InMemoryStorage
 
 from swiftx.domain.datasets.loading import DataPorts
-from swiftx.domain.datasets.pipeline import PreparedData, prepare
+from swiftx.domain.datasets.pipeline import PreparedData, missing_data, prepare
 from swiftx.domain.datasets.registry import DatasetDeclaration, DatasetRegistry, Subset
 from swiftx.domain.datasets.report import describe, summary
 from swiftx.domain.plans.data import DataPlan, RowOrigin
@@ -313,3 +313,41 @@ def test_the_first_response_is_taken_when_chance_is_off() -> None:
 
     assert {row["messages"][1]["content"] for row in fixed.train} == {"a"}
     assert {row["messages"][1]["content"] for row in drawn.train} == {"a", "b"}
+
+
+def test_data_that_cannot_be_anywhere_is_told_before_anything_is_opened() -> None:
+    storage = InMemoryStorage(
+        {"ten.jsonl": "", "info.json": '[{"dataset_path": "gone.jsonl", "dataset_name": "mine"}]'}
+    )
+    plan = DataPlan(
+        dataset=(
+            "tne.jsonl",
+            "./folder",
+            "ten.jsonl#x",
+            "ten.jsonl#5",
+            "some/repo",
+            "self-cognition",
+            "mine",
+        ),
+        val_dataset=("tne.jsonl", "word"),
+        custom_dataset_info=("info.json",),
+    )
+
+    errors = missing_data(plan, storage)
+
+    assert [(error.argument, error.is_missing) for error in errors] == [
+        ("dataset", True),
+        ("dataset", True),
+        ("dataset", False),
+        ("dataset", True),
+        ("val_dataset", True),
+        ("val_dataset", True),
+    ]
+    assert "Did you mean ten.jsonl" in str(errors[0].hint)
+    assert "gone.jsonl" in errors[3].message
+
+
+def test_names_are_not_judged_while_declarations_cannot_be_read() -> None:
+    plan = DataPlan(dataset=("tne.jsonl",), custom_dataset_info=("nowhere.json",))
+
+    assert missing_data(plan, InMemoryStorage({})) == []

@@ -284,6 +284,16 @@ def test_what_fails_cheaply_fails_before_the_weights_are_loaded(
         train(world.args(**changes), world.ports, facts)
 
     assert world.loader.loaded == []
+    assert not world.storage.exists(world.output_dir)
+
+
+def test_a_folder_that_was_there_before_a_failure_stays(world: World) -> None:
+    world.storage.put(f"{world.output_dir}/args.json", "{}")
+
+    with pytest.raises(DataError):
+        train(world.args(max_length=5), world.ports, world.facts)
+
+    assert world.storage.names(world.output_dir) == ["args.json"]
 
 
 @pytest.mark.parametrize("changes", [{"is_multimodal": True}, {"quantization": "gptq"}], ids=str)

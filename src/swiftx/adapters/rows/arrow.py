@@ -57,7 +57,7 @@ def _arrow(path: str, start: int) -> Iterator[RawRow]:
 
 
 def _rows(batch: pa.RecordBatch, start: int, count: int) -> list[RawRow]:
-    """Return rows of a batch, once its offsets are known to lie within it: pyarrow would follow them anywhere."""
+    """Return rows of a batch whose offsets are known to lie within it: pyarrow would follow any."""
     part = batch.slice(start, count)
     part.validate(full=True)
     rows: list[RawRow] = part.to_pylist()

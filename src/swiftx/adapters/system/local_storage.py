@@ -56,6 +56,12 @@ class LocalStorage:
         with _named(path, "create"):
             os.makedirs(path, exist_ok=True)
 
+    def take_back(self, path: str) -> None:
+        with _named(path, "remove"), suppress(FileNotFoundError):
+            os.unlink(path)
+        with suppress(OSError):  # it holds more, or is not there
+            os.rmdir(os.path.dirname(os.path.abspath(path)))
+
 
 def _encoded(text: str, path: str) -> bytes:
     try:

@@ -86,9 +86,27 @@ def named_plugins(
 
     Arguments as in `resolve_command`, which also tells what is wrong with them.
     """
+    return plugin_files(
+        given_arguments(command, args_class, cli=cli, environ=environ, config=config, facts=facts)
+    )
+
+
+def given_arguments(
+    command: str,
+    args_class: type,
+    *,
+    cli: Mapping[str, object],
+    environ: Mapping[str, str],
+    config: Mapping[str, object] | None,
+    facts: Facts,
+) -> Mapping[str, Given]:
+    """Return what the layers give, merged; bad values are left out.
+
+    Arguments as in `resolve_command`, which also tells what is wrong with them.
+    """
     specs = specs_of(args_class)
     run = _Run(command, specs, facts)
-    return plugin_files(run.take(_readings(specs, cli, environ, config)))
+    return run.take(_readings(specs, cli, environ, config))
 
 
 def _readings(

@@ -218,6 +218,22 @@ def nothing_usable(dataset: Dataset, tally: DropTally) -> DataError:
     )
 
 
+def check_place(address: DatasetAddress, *, storage: Storage, registry: DatasetRegistry) -> None:
+    """Pass an address that names something on this machine, or what may be on a hub.
+
+    Raises:
+        NotFound: It can only be a file or folder, and none is there.
+    """
+    name = address.dataset
+    declared = registry.find(name) or registry.find(storage.absolute(name))
+    if storage.exists(name) or (declared is not None and declared.bundled is not None):
+        return
+    if declared is None:
+        _repo_id(name, storage=storage, registry=registry)
+    elif declared.path is not None and address.use_hf is None and not storage.exists(declared.path):
+        raise _no_file(declared.path, storage=storage)
+
+
 def _located(
     address: DatasetAddress, *, plan: DataPlan, ports: DataPorts, registry: DatasetRegistry
 ) -> tuple[DatasetDeclaration, str | BundledRows]:

@@ -15,6 +15,7 @@ from swiftx.domain.datasets.custom_info import read_declarations
 from swiftx.domain.datasets.loading import (
     DataPorts,
     Dataset,
+    check_place,
     nothing_usable,
     open_dataset,
     read_rows,
@@ -26,6 +27,8 @@ from swiftx.domain.datasets.report import DropTally, dataset_report
 from swiftx.domain.datasets.splitting import Part
 from swiftx.domain.plans.data import DataPlan, DatasetReport, PreparationReport, RowOrigin
 from swiftx.domain.ports.rows import RowShelf
+from swiftx.domain.ports.system import Storage
+from swiftx.errors import ArgError, NotFound, SwiftxError, UsageError
 
 
 class PreparedRows(Sequence[StandardRow]):
@@ -109,7 +112,7 @@ def open_all(
     plan: DataPlan, ports: DataPorts, *, registry: DatasetRegistry = REGISTRY
 ) -> OpenedData:
     """Return the data sets of the plan; those on a hub are fetched. Raises what `prepare` does."""
-    known = known_datasets(plan, ports, registry)
+    known = known_datasets(plan, ports.storage, registry)
     return OpenedData(
         open_datasets(plan.dataset, "dataset", plan=plan, ports=ports, registry=known),
         open_datasets(plan.val_dataset, "val_dataset", plan=plan, ports=ports, registry=known),
@@ -137,13 +140,36 @@ def read_all(opened: OpenedData, plan: DataPlan, ports: DataPorts) -> PreparedDa
     return PreparedData(train.rows.select(order.train), held, report)
 
 
-def known_datasets(plan: DataPlan, ports: DataPorts, registry: DatasetRegistry) -> DatasetRegistry:
+def missing_data(
+    plan: DataPlan, storage: Storage, *, registry: DatasetRegistry = REGISTRY
+) -> list[ArgError]:
+    """Return what is wrong with the addresses of a plan that can be told without opening anything."""
+    try:
+        known = known_datasets(plan, storage, registry)
+    except SwiftxError:  # told by who reads the declarations: which names there are is not known
+        return []
+    errors: list[ArgError] = []
+    named = {"dataset": plan.dataset, "val_dataset": plan.val_dataset}
+    for argument, addresses in named.items():
+        for text in dict.fromkeys(addresses):
+            try:
+                address = parse_address(text, exists=storage.exists, argument=argument)
+                check_place(address, storage=storage, registry=known)
+            except UsageError as error:
+                errors += error.errors
+            except NotFound as error:
+                message = f"{argument}: {error.message}"
+                errors.append(ArgError(argument, message, error.hint, is_missing=True))
+    return errors
+
+
+def known_datasets(plan: DataPlan, storage: Storage, registry: DatasetRegistry) -> DatasetRegistry:
     """Return the registry with the bundled data set and the declarations of the plan's JSON files."""
     bundled = self_cognition.declaration(model_name=plan.model_name, model_author=plan.model_author)
     declared = [
         declaration
         for path in plan.custom_dataset_info
-        for declaration in read_declarations(path, storage=ports.storage)
+        for declaration in read_declarations(path, storage=storage)
     ]
     return DatasetRegistry([bundled]).extended(registry.declarations()).extended(declared)
 

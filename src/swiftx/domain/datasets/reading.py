@@ -42,7 +42,7 @@ def read_in_order(
         UsageError, NotFound, BackendError: A data set cannot be opened; before any row is read.
         DataError, StorageError, MissingDependency: A file cannot be read; or a row, when `plan.strict`.
     """
-    known = known_datasets(plan, ports, registry)
+    known = known_datasets(plan, ports.storage, registry)
     datasets = [
         dataset
         for addresses, argument in ((plan.dataset, "dataset"), (plan.val_dataset, "val_dataset"))

@@ -81,7 +81,7 @@ def stream(
     Raises:
         UsageError, NotFound: As `pipeline.prepare`, before any row is read.
     """
-    known = known_datasets(plan, ports, registry)
+    known = known_datasets(plan, ports.storage, registry)
     train_sets = open_datasets(plan.dataset, "dataset", plan=plan, ports=ports, registry=known)
     validation_sets = open_datasets(
         plan.val_dataset, "val_dataset", plan=plan, ports=ports, registry=known

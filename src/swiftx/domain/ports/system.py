@@ -46,6 +46,9 @@ class Storage(Protocol):
         ...
 
     def make_dir(self, path: str) -> None: ...
+    def take_back(self, path: str) -> None:
+        """Remove a file, and its folder if that is empty then; what is not there stays so, without a word."""
+        ...
 
 
 class PluginLoader(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.models.loading import load_plan
@@ -21,10 +22,11 @@ from swiftx.domain.training.support import ineffective, refuse_unbuilt
 from swiftx.domain.training.task import task_plan
 from swiftx.domain.tuning.plan import tuner_plan
 from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
-from swiftx.domain.usecases.train_rows import rows_of_run, tell_dropped
+from swiftx.domain.usecases.train_rows import VALIDATION_FILE, rows_of_run, tell_dropped
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
 
 ARGS_FILE = "args.json"
+_BEFORE_TRAINING = {ARGS_FILE, VALIDATION_FILE}
 
 
 def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutcome:
@@ -57,8 +59,19 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
             hint="leave --streaming out",
         )
     resume_from = resumed_checkpoint(args.resume_from_checkpoint, ports.storage)
-    _claim_folder(args, ports, facts)
     _say_what_changes_nothing(args, ports, facts)
+    with _claimed_folder(args, ports, facts):
+        return _train(args, ports, facts, tuning, resume_from=resume_from)
+
+
+def _train(
+    args: TrainingArgs,
+    ports: TrainPorts,
+    facts: TrainFacts,
+    tuning: TunerPlan,
+    *,
+    resume_from: str | None,
+) -> TrainOutcome:
     loading = load_plan(
         args,
         facts.model,
@@ -132,11 +145,24 @@ def _refuse_untrained_head(args: TrainingArgs, plan: TunerPlan) -> None:
         )
 
 
-def _claim_folder(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> None:
-    """Write args.json, which also proves that the folder can be written."""
+@contextmanager
+def _claimed_folder(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> Iterator[None]:
+    """Write args.json, which also proves that the folder can be written.
+
+    A new folder in which nothing else has come when the run fails is gone with it: there was no training.
+    """
+    folder = str(args.output_dir)
+    is_new = not ports.storage.exists(folder)
     if facts.rank == 0:
         text = json.dumps(facts.args_json, indent=2, ensure_ascii=False)
-        ports.storage.write_text(f"{args.output_dir}/{ARGS_FILE}", f"{text}\n")
+        ports.storage.write_text(f"{folder}/{ARGS_FILE}", f"{text}\n")
+    try:
+        yield
+    except BaseException:
+        if facts.rank == 0 and is_new and set(ports.storage.names(folder)) <= _BEFORE_TRAINING:
+            for name in _BEFORE_TRAINING:
+                ports.storage.take_back(f"{folder}/{name}")
+        raise
 
 
 def _say_what_changes_nothing(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> None:
