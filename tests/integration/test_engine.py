@@ -229,6 +229,41 @@ def test_failure_of_the_model_reaches_whoever_waits(
     assert engine.generate([greedy(prompts[0])])[0].text
 
 
+def test_answers_wait_when_the_memory_is_full(
+    tiny_model: str, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(tiny_model)
+    requests = [greedy(prompt, max_new_tokens=20) for prompt in (*prompts, *prompts[1:])]
+    alone = [engine.generate([request])[0] for request in requests]
+    forward = engine_model(engine).forward
+    sizes: list[int] = []
+
+    def tight(**inputs: Any) -> Any:
+        if len(inputs["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("no more")
+        sizes.append(len(inputs["input_ids"]))
+        return forward(**inputs)
+
+    monkeypatch.setattr(engine_model(engine), "forward", tight)
+
+    assert engine.generate(requests) == alone
+    assert max(sizes) in (2, 3)
+
+
+def test_one_answer_that_does_not_fit_fails(
+    tiny_model: str, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(tiny_model)
+
+    def full(**_: Any) -> Any:
+        raise torch.OutOfMemoryError("no more")
+
+    monkeypatch.setattr(engine_model(engine), "forward", full)
+
+    with pytest.raises(BackendError, match="memory is full"):
+        engine.generate([greedy(prompts[0])])
+
+
 def broken(*_: object, **__: object) -> None:
     raise RuntimeError("no luck")
 

@@ -277,7 +277,7 @@ def _deploy(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
     from swiftx.domain.usecases.deploy import deploy
 
     with counted("Merging") as merging:
-        ports = deploy_ports(resolved.args, facts, reporter, merging=merging)
+        ports = deploy_ports(resolved, facts, reporter, merging=merging)
         deploy(resolved.args, ports, deploy_facts(resolved, facts))
     return 0
 
@@ -288,7 +288,7 @@ def _app(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
     from swiftx.domain.usecases.chat_app import chat_app
 
     with counted("Merging") as merging:
-        ports = app_ports(resolved.args, facts, reporter, merging=merging)
+        ports = app_ports(resolved, facts, reporter, merging=merging)
         known = None if resolved.args.base_url else deploy_facts(resolved, facts)
         chat_app(resolved.args, ports, known, origin=resolved.origin)
     return 0

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from swiftx.domain.usecases.merge_lora import Progress
 
 
-def deploy_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progress) -> DeployPorts:
+def deploy_ports(
+    resolved: Resolved[Any], facts: Facts, reporter: Reporter, *, merging: Progress
+) -> DeployPorts:
     from swiftx.domain.serving.api import Outside
     from swiftx.domain.usecases.deploy import DeployPorts
 
@@ -34,8 +36,9 @@ def deploy_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progre
         from swiftx.adapters.rows.sink import JsonlSink
         from swiftx.bootstrap.engines import make_engine
 
-        # The default of 1 is for rows that are answered one after the other; clients come at the same time.
-        slots = args.max_batch_size if args.max_batch_size > 1 else -1
+        args = resolved.args
+        # The default is for rows that are answered one after the other; clients come at the same time.
+        slots = -1 if resolved.origin["max_batch_size"] == "default" else args.max_batch_size
         return DeployPorts(
             tokenizer=TransformersLoader().tokenizer,
             engine=lambda model, tokenizer: make_engine(
@@ -68,7 +71,9 @@ def deploy_facts(resolved: Resolved[Any], facts: Facts) -> DeployFacts:
     )
 
 
-def app_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progress) -> AppPorts:
+def app_ports(
+    resolved: Resolved[Any], facts: Facts, reporter: Reporter, *, merging: Progress
+) -> AppPorts:
     from swiftx.domain.usecases.chat_app import AppPorts
 
     with extra("ui"):
@@ -76,7 +81,7 @@ def app_ports(args: Any, facts: Facts, reporter: Reporter, *, merging: Progress)
         from swiftx.adapters.ui.openai_chat import OpenAiChat
 
     return AppPorts(
-        deploy=lambda: deploy_ports(args, facts, reporter, merging=merging),
+        deploy=lambda: deploy_ports(resolved, facts, reporter, merging=merging),
         service=OpenAiChat,
         page=GradioChat(reporter.say),
         aside=_aside,

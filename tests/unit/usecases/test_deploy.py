@@ -150,12 +150,12 @@ def test_mistakes_are_told_all_at_once_before_anything_is_loaded() -> None:
 
     with pytest.raises(UsageError) as caught:
         world.deploy(
-            port=70_000, max_logprobs=-1, ssl_keyfile="/k", api_key="", merge_lora=True,
+            port=70_000, max_logprobs=-1, max_batch_size=0, ssl_keyfile="/k", api_key="", merge_lora=True,
             adapters=("a=/runs/a",),
         )  # fmt: skip
 
     assert [error.argument for error in caught.value.errors] == [
-        "port", "max_logprobs", "ssl_certfile", "api_key", "merge_lora",
+        "port", "max_logprobs", "max_batch_size", "ssl_certfile", "api_key", "merge_lora",
     ]  # fmt: skip
     assert world.server.plans == []
 

@@ -203,6 +203,9 @@ def _check(args: DeployArgs, reporter: Reporter, facts: DeployFacts, support: Su
         errors.append(ArgError("port", f"port: {args.port} is not from 0 to 65535."))
     if args.max_logprobs < 0:
         errors.append(ArgError("max_logprobs", f"max_logprobs: {args.max_logprobs} is below 0."))
+    if args.max_batch_size < 1 and args.max_batch_size != -1:
+        message = f"max_batch_size: {args.max_batch_size} is out of range."
+        errors.append(ArgError("max_batch_size", message, "It is 1 or more, or -1 for no limit."))
     if args.ssl_keyfile and not args.ssl_certfile:
         message = "ssl_keyfile needs a certificate."
         errors.append(ArgError("ssl_certfile", message, "Add --ssl_certfile FILE."))
