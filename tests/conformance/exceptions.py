@@ -59,7 +59,7 @@ MORE_CHOICES: Mapping[str, str] = {
     "sampler_type": "mcts and distill exist in the toolkit although not listed",
     "sampler_engine": "the tree search and distilling need the client engine",
     "importance_sampling_level": "sequence_token exists in the toolkit although not listed",
-    "quant_method": "gptq_v2 exists in the toolkit although not listed",
+    "quant_method": "gptq_v2 exists in the toolkit although not listed; torchao is ours",
     "save_strategy": "best is a strategy of the transformers Trainer",
 }
 """Arguments with a closed list of choices that is longer than the documented one."""

@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from swiftx.bootstrap.machine import settings
 from swiftx.errors import MissingDependency
 
-_CHATTERERS = ("torchao", "bitsandbytes.backends.cpu.ops", "DeepSpeed", "torch.utils._pytree")
+_CHATTERERS = (
+    "torchao",
+    "bitsandbytes.autograd._functions",
+    "bitsandbytes.backends.cpu.ops",
+    "DeepSpeed",
+    "torch.utils._pytree",
+)
 """Loggers of libraries that warn of parts for other devices as soon as somebody imports them."""
 
 

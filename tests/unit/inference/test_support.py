@@ -25,13 +25,13 @@ def test_every_argument_has_one_place(engine: str) -> None:
 
 
 def test_everything_that_is_not_built_is_named_at_once() -> None:
-    args = InferArgs(model="m", task_type="embedding", quant_method="bnb", quant_bits=4)
-    origin = dict.fromkeys(("task_type", "quant_method", "quant_bits"), "cli")
+    args = InferArgs(model="m", task_type="embedding", streaming=True, sequence_parallel_size=2)
+    origin = dict.fromkeys(("task_type", "streaming", "sequence_parallel_size"), "cli")
 
     with pytest.raises(NotBuiltYet) as caught:
         INFER.refuse_unbuilt(args, origin, doing="answering")
 
-    for flag in ("--task_type embedding", "--quant_method bnb", "--quant_bits 4"):
+    for flag in ("--task_type embedding", "--streaming true", "--sequence_parallel_size 2"):
         assert flag in caught.value.message
 
 

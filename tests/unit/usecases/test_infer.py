@@ -515,10 +515,10 @@ def test_everything_that_is_not_built_is_named_before_anything_is_loaded() -> No
     world = World()
 
     with pytest.raises(NotBuiltYet) as caught:
-        world.infer(val_dataset=("ten.jsonl",), task_type="embedding", quant_method="bnb")
+        world.infer(val_dataset=("ten.jsonl",), task_type="embedding", sequence_parallel_size=2)
 
     assert "--task_type embedding" in caught.value.message
-    assert "--quant_method bnb" in caught.value.message
+    assert "--sequence_parallel_size 2" in caught.value.message
     assert world.served == []
 
 

@@ -19,6 +19,12 @@ from transformers import (
 from transformers.utils import logging
 
 from swiftx.adapters.models.pooled import HEADS
+from swiftx.adapters.models.quantized import (
+    config_for,
+    finish,
+    refusals_of_methods,
+    require_library,
+)
 from swiftx.adapters.tokenizers.huggingface import HuggingFaceTokenizer, load_tokenizer
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.ports.model import Loaded
@@ -79,12 +85,17 @@ class TransformersLoader:
         Raises:
             NotFound: The folder has no weights, or not all of them.
             BackendError: The library refused; the message says which file or setting.
+            MissingDependency: The library that quantizes the weights is absent.
         """
+        if plan.quantization is not None:
+            require_library(plan.quantization)
         tokenizer = self.tokenizer(plan)
-        with _quiet():
+        with _quiet(), refusals_of_methods(plan.quantization):
             model = self._model(plan, _config(plan, tokenizer))
             if plan.new_special_tokens:
                 _make_room(model, len(tokenizer.raw))
+            if plan.quantization is not None:
+                finish(model, plan.quantization)
         return Loaded(ModelHandle(model.eval()), tokenizer)
 
     def _model(self, plan: LoadPlan, config: Any) -> Any:
@@ -99,6 +110,9 @@ class TransformersLoader:
                 device_map=self._device_map(plan),
                 max_memory=None if plan.max_memory is None else dict(plan.max_memory),
                 trust_remote_code=plan.trust_remote_code,
+                quantization_config=None
+                if plan.quantization is None
+                else config_for(plan.quantization),
                 local_files_only=True,
                 ignore_mismatched_sizes=True,  # so that _check_whole can name them
                 output_loading_info=True,

@@ -13,6 +13,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
 from swiftx.adapters.models.adapter_files import has_adapter
+from swiftx.adapters.models.quantized import size_of
 from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -183,7 +184,7 @@ def _outcome(
     interrupted: bool,
 ) -> TrainOutcome:
     state = loop.state
-    sizes = [(tensor.numel(), tensor.requires_grad) for tensor in loop.model.parameters()]
+    sizes = [(size_of(tensor), tensor.requires_grad) for tensor in loop.model.parameters()]
     return TrainOutcome(
         output_dir=plan.output_dir,
         last_checkpoint=writer.last_checkpoint or plan.resume_from,

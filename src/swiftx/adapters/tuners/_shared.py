@@ -13,6 +13,9 @@ from swiftx.domain.plans.tuning import PeftPlan
 from swiftx.domain.tuning.targets import ALL_LINEAR, suffixes_of
 from swiftx.errors import ArgError, UsageError
 
+_QUANTIZED_LINEAR = ("HQQLinear", "EetqLinear")
+"""Linear layers of quantizing libraries that do not derive from torch's."""
+
 
 def target_modules(model: PreTrainedModel, plan: PeftPlan) -> list[str] | str:
     """Return the targets as PEFT takes them: a regular expression, or endings of module names."""
@@ -24,10 +27,14 @@ def target_modules(model: PreTrainedModel, plan: PeftPlan) -> list[str] | str:
     wanted: list[str] = []
     unwanted: list[str] = []
     for name, module in model.named_modules():
-        linear = isinstance(module, nn.Linear | Conv1D) and module is not head
+        linear = _is_linear(module) and module is not head
         saved = any(ends_with(name, suffix) for suffix in plan.modules_to_save)
         (wanted if linear and not saved else unwanted).append(name)
     return list(suffixes_of(wanted, unwanted=unwanted))
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear | Conv1D) or type(module).__name__ in _QUANTIZED_LINEAR
 
 
 def embeddings_and_norms(model: PreTrainedModel) -> tuple[str, ...]:

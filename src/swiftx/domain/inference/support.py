@@ -90,6 +90,12 @@ LOADING = words(
 )
 """Arguments about models that are loaded, the same for every command."""
 
+QUANTIZATION = words(
+    "quant_method quant_bits hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type "
+    "bnb_4bit_use_double_quant bnb_4bit_quant_storage"
+)
+"""Arguments about weights that are quantized on loading."""
+
 _DATA = words(
     "dataset val_dataset split_dataset_ratio data_seed dataset_shuffle val_dataset_shuffle "
     "interleave_prob stopping_strategy download_mode columns strict remove_unused_columns "
@@ -109,6 +115,7 @@ INFER = Support(
     | _DATA
     | _TEMPLATE
     | _GENERATION
+    | QUANTIZATION
     | words("merge_lora safe_serialization max_shard_size"),
     only={
         "infer_backend": lambda value: value in {"pt", "vllm"},
@@ -116,16 +123,14 @@ INFER = Support(
         "tuner_backend": lambda value: value == "peft",
     },
     not_built=words(
-        "quant_method quant_bits num_labels problem_type init_strategy streaming cached_dataset "
-        "sequence_parallel_size"
+        "num_labels problem_type init_strategy streaming cached_dataset sequence_parallel_size"
     ),
     no_effect=words(
         # of multimodal models
         "max_pixels norm_bbox model_kwargs local_repo_path "
         # of training, or of something that is refused itself
         "packing packing_length lazy_tokenize padding_free padding_side loss_scale reranker_use_activation "
-        "shuffle_buffer_size hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type "
-        "bnb_4bit_use_double_quant bnb_4bit_quant_storage ddp_timeout ddp_backend "
+        "shuffle_buffer_size ddp_timeout ddp_backend "
         # speed that is not there yet
         "dataset_num_proc load_from_cache_file"
     ),
@@ -136,8 +141,11 @@ INFER = Support(
 _OF_LOADING_HERE = words("attn_impl device_map max_memory max_batch_size")
 """What the other engines decide themselves."""
 
-_OF_THIS_MODEL_CLASS = words("new_special_tokens rope_scaling")
+_OF_THIS_MODEL_CLASS = words("new_special_tokens rope_scaling quant_method quant_bits")
 """What changes the model itself after its files are read."""
+
+_DETAILS = QUANTIZATION - _OF_THIS_MODEL_CLASS
+"""Say something about what is refused itself."""
 
 
 def infer_support(backend: str) -> Support:
@@ -147,10 +155,14 @@ def infer_support(backend: str) -> Support:
     own = ENGINE_ARGUMENTS[backend]
     return replace(
         INFER,
-        runs=(INFER.runs | own) - _OF_LOADING_HERE - _OF_THIS_MODEL_CLASS - {"num_beams"},
+        runs=(INFER.runs | own)
+        - _OF_LOADING_HERE
+        - _OF_THIS_MODEL_CLASS
+        - _DETAILS
+        - {"num_beams"},
         only={**INFER.only, "num_beams": lambda value: value == 1},
         not_built=INFER.not_built | _OF_THIS_MODEL_CLASS,
-        no_effect=INFER.no_effect | _OF_LOADING_HERE | (_ENGINE_ARGUMENTS - own),
+        no_effect=INFER.no_effect | _OF_LOADING_HERE | _DETAILS | (_ENGINE_ARGUMENTS - own),
         no_effect_prefixes=(),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from swiftx.domain.args.groups.model import ModelArgs
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
-from swiftx.domain.plans.loading import LoadPlan
+from swiftx.domain.plans.loading import LoadPlan, QuantizationPlan
 
 _FLASH_ATTENTION = {"flash_attn": "flash_attention_2"}
 _DEFAULT_DTYPE = "float32"
@@ -20,6 +20,7 @@ def load_plan(
     world_size: int = 1,
     trust_remote_code: bool = False,
     new_head_seed: int | None = None,
+    quantization: QuantizationPlan | None = None,
 ) -> LoadPlan:
     """Return the plan of resolved model arguments.
 
@@ -31,6 +32,7 @@ def load_plan(
             machine, where nobody says otherwise; several have a device each.
         trust_remote_code: Whether code of the model folder may run.
         new_head_seed: Seeds a head that the folder lacks; None refuses to make one.
+        quantization: How the weights are quantized on loading.
     """
     spread = device.kind in {"cuda", "npu"} and device.count > 1 and world_size == 1
     return LoadPlan(
@@ -48,4 +50,5 @@ def load_plan(
         num_labels=args.num_labels,
         problem_type=args.problem_type,
         new_head_seed=new_head_seed,
+        quantization=quantization,
     )

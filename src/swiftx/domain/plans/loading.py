@@ -11,6 +11,62 @@ ModelHandle = NewType("ModelHandle", object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BnbPlan:
+    """Weights of bitsandbytes.
+
+    Attributes:
+        bits: 4, or 8 for LLM.int8 (https://arxiv.org/abs/2208.07339); the rest is about 4 bits
+            (QLoRA, https://arxiv.org/abs/2305.14314).
+        compute_dtype: `float16`, `bfloat16` or `float32` that products are computed in.
+        quant_type: `nf4` or `fp4`.
+        double_quant: Quantize the scales as well.
+        storage: Data type that weights are packed into; None is the library's own, `uint8`.
+    """
+
+    bits: int
+    compute_dtype: str = "float32"
+    quant_type: str = "nf4"
+    double_quant: bool = True
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HqqPlan:
+    """Half-quadratic quantization. `axis` is the one that weights are grouped along; None is HQQ's own."""
+
+    bits: int
+    axis: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantoPlan:
+    """Weights of optimum-quanto: `weights` is `int2`, `int4`, `int8` or `float8`."""
+
+    weights: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorchaoPlan:
+    """Weights of torchao, without quantized activations: `weights` is `int4`, `int8` or `float8`."""
+
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class EetqPlan:
+    """8-bit weights of EETQ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fp8Plan:
+    """8-bit floating-point weights in blocks of 128 by 128, as DeepSeek-V3 has them."""
+
+
+QuantizationPlan = BnbPlan | HqqPlan | QuantoPlan | TorchaoPlan | EetqPlan | Fp8Plan
+"""How weights are quantized while they are loaded. The head of the model is left as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
     """Everything the loader needs to know.
 
@@ -30,6 +86,7 @@ class LoadPlan:
             saved config.json says of the head.
         new_head_seed: Seeds a head that the files lack, or have with another number of outputs, because it
             is about to be trained or loaded; None refuses such files.
+        quantization: How the weights are quantized on loading; None loads them as they are.
     """
 
     folder: str
@@ -46,3 +103,4 @@ class LoadPlan:
     num_labels: int | None = None
     problem_type: str | None = None
     new_head_seed: int | None = None
+    quantization: QuantizationPlan | None = None

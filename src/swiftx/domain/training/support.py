@@ -27,6 +27,8 @@ RUNS = TUNER_ARGUMENTS | _words(
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
     "ddp_backend ignore_args_error use_swift_lora model model_type model_revision torch_dtype attn_impl "
     "new_special_tokens rope_scaling max_model_len device_map max_memory check_model external_plugins "
+    "quant_method quant_bits hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
+    "bnb_4bit_quant_storage "
     "custom_register_path "
     # data and template
     "dataset val_dataset split_dataset_ratio data_seed dataset_shuffle val_dataset_shuffle interleave_prob "
@@ -71,7 +73,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 
 NOT_BUILT = _words(
     "sequence_parallel_size optimizer "
-    "quant_method quant_bits init_strategy "
+    "init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed zero_hpz_partition_size deepspeed_autotp_size fsdp fsdp_config parallelism_config "
@@ -87,8 +89,7 @@ NO_EFFECT = _words(
     "max_pixels norm_bbox model_kwargs vit_gradient_checkpointing vit_lr aligner_lr freeze_llm freeze_vit "
     "freeze_aligner local_repo_path "
     # of something that is refused itself, or of generating
-    "hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
-    "bnb_4bit_quant_storage max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "
+    "max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "
     "stop_words logprobs top_logprobs generation_max_length generation_num_beams generation_config "
     "eval_dataset_args eval_limit eval_generation_config extra_eval_args fsdp_min_num_params "
     "fsdp_transformer_layer_cls_to_wrap liger_kernel_config hub_strategy hub_always_push hub_revision "

@@ -10,6 +10,7 @@ from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.args.paths import named_adapter, suffix_of
 from swiftx.domain.inference.support import Support
 from swiftx.domain.models.loading import load_plan
+from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan
@@ -252,7 +253,13 @@ def _loaded(
     if args.merge_lora:
         folder = merged_for_use(args, ports.merge, model=model, origin=facts.origin)
         model, unnamed = replace(model, folder=folder), ()
-    loading = load_plan(args, model, facts.device, trust_remote_code=args.trust_remote_code)
+    loading = load_plan(
+        args,
+        model,
+        facts.device,
+        trust_remote_code=args.trust_remote_code,
+        quantization=quantization_plan(args, model, facts.device),
+    )
     tokenizer = ports.tokenizer(loading)
     template = ChatTemplate(template_plan(args, origin=facts.origin, today=facts.today), tokenizer)
     served = ServedModel(

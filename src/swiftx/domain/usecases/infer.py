@@ -23,6 +23,7 @@ from swiftx.domain.inference.plan import generation_plan
 from swiftx.domain.inference.results import ResultRow, question_of
 from swiftx.domain.inference.support import infer_support
 from swiftx.domain.models.loading import load_plan
+from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan
@@ -183,7 +184,13 @@ def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answerin
     if args.merge_lora:
         folder = merged_for_use(args, ports.merge, model=model, origin=facts.origin)
         model, adapters = replace(model, folder=folder), ()
-    loading = load_plan(args, model, facts.device, trust_remote_code=args.trust_remote_code)
+    loading = load_plan(
+        args,
+        model,
+        facts.device,
+        trust_remote_code=args.trust_remote_code,
+        quantization=quantization_plan(args, model, facts.device),
+    )
     tokenizer = ports.tokenizer(loading)
     template = ChatTemplate(template_plan(args, origin=facts.origin, today=facts.today), tokenizer)
     plan = generation_plan(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.models.loading import load_plan
+from swiftx.domain.models.quantization import quantization_plan, refuse_untrainable
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
@@ -53,6 +54,8 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
+    quantization = quantization_plan(args, facts.model, facts.device)
+    refuse_untrainable(tuning, quantization)
     if args.streaming and args.task_type != "causal_lm":
         raise NotBuiltYet(
             f"--streaming true with --task_type {args.task_type} is not built yet",
@@ -79,6 +82,7 @@ def _train(
         world_size=facts.world_size,
         trust_remote_code=args.trust_remote_code,
         new_head_seed=args.seed,
+        quantization=quantization,
     )
     tokenizer = ports.loader.tokenizer(loading)
     task = task_plan(args, tokenizer, facts.variables)

@@ -12,7 +12,7 @@ class QuantizationArgs:
     quant_method: str | None = arg(
         None,
         starred=True,
-        choices=("bnb", "hqq", "eetq", "quanto", "fp8"),
+        choices=("bnb", "hqq", "eetq", "quanto", "torchao", "fp8"),
         load=Load.IF_UNSET,
         help="Quantize the weights on loading with this method; None loads them as they are.",
     )

@@ -12,6 +12,7 @@ _BITS = {
     "hqq": (1, 2, 3, 4, 8),
     "eetq": (8,),
     "quanto": (2, 4, 8, "float8"),
+    "torchao": (4, 8, "float8"),
     "gptq": (2, 3, 4, 8),
     "gptq_v2": (2, 3, 4, 8),
     "awq": (4,),
@@ -43,7 +44,7 @@ def bits_belong_to_a_method(values: Values, _: Facts) -> Sequence[ArgError]:
 
 def _no_method(values: Values, bits: object) -> ArgError:
     exporting = values.command in ("export", "merge-lora")
-    methods = "awq, gptq or bnb" if exporting else "bnb, hqq, eetq or quanto"
+    methods = "awq, gptq or bnb" if exporting else "bnb, hqq, eetq, quanto or torchao"
     return ArgError(
         "quant_method",
         f"quant_bits {bits} does nothing without a quantization method.",
