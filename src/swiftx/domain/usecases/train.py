@@ -54,8 +54,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
-    quantization = quantization_plan(args, facts.model, facts.device)
-    refuse_untrainable(tuning, quantization)
+    refuse_untrainable(tuning, quantization_plan(args, facts.model, facts.device))
     if args.streaming and args.task_type != "causal_lm":
         raise NotBuiltYet(
             f"--streaming true with --task_type {args.task_type} is not built yet",
@@ -82,7 +81,7 @@ def _train(
         world_size=facts.world_size,
         trust_remote_code=args.trust_remote_code,
         new_head_seed=args.seed,
-        quantization=quantization,
+        quantization=quantization_plan(args, facts.model, facts.device),
     )
     tokenizer = ports.loader.tokenizer(loading)
     task = task_plan(args, tokenizer, facts.variables)
