@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from swiftx.domain.plans.inference import Delta, GenerationPlan, Request
+from swiftx.domain.chat.messages import Conversation, Message
+from swiftx.domain.plans.inference import Completion, Delta, GenerationPlan, Request
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.errors import BackendError, SwiftxError, UsageError
 
@@ -21,6 +22,30 @@ class EngineContract:
     The engine answers each of the prompts (token ids of different lengths) with at least 8 tokens when it is
     greedy and nothing stops it; its model is no longer than 4096 tokens.
     """
+
+    def ids(self, answer: Completion) -> tuple[int, ...]:
+        """Return the ids of an answer; override for engines that know none."""
+        return answer.token_ids
+
+    def test_only_engines_that_know_ids_return_some(
+        self, engine: InferenceEngine, prompts: Sequence[list[int]]
+    ) -> None:
+        answer = engine.generate([greedy(prompts[0])])[0]
+
+        assert bool(answer.token_ids) == engine.facts.token_ids
+        assert answer.generated_tokens == len(self.ids(answer))
+
+    def test_conversation_is_refused_where_prompts_are_asked_for(
+        self, engine: InferenceEngine
+    ) -> None:
+        question = Conversation(messages=(Message("user", "Who are you?"),))
+        request = replace(greedy([]), conversation=question)
+
+        if engine.facts.conversations:
+            assert engine.generate([request])[0].text
+        else:
+            with pytest.raises(UsageError, match="conversation"):
+                engine.generate([request])
 
     def test_no_requests_no_completions(self, engine: InferenceEngine) -> None:
         assert engine.generate([]) == []
@@ -53,19 +78,20 @@ class EngineContract:
 
         answers = engine.generate(requests)
 
-        assert [len(answer.token_ids) for answer in answers] == limits
+        assert [answer.generated_tokens for answer in answers] == limits
         assert {answer.finish_reason for answer in answers} == {"length"}
 
     def test_stop_id_ends_the_answer_and_is_removed(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
     ) -> None:
         free = engine.generate([greedy(prompts[0])])[0]
-        stop = free.token_ids[4]
-        expected = free.token_ids[: free.token_ids.index(stop)]
+        ids = self.ids(free)
+        stop = ids[4]
+        expected = ids[: ids.index(stop)]
 
         answer = engine.generate([greedy(prompts[0], stop_ids=(stop,))])[0]
 
-        assert (answer.token_ids, answer.finish_reason) == (expected, "stop")
+        assert (self.ids(answer), answer.finish_reason) == (expected, "stop")
 
     def test_stop_word_ends_the_answer_and_stays(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
@@ -151,7 +177,7 @@ class EngineContract:
         after = engine.stats()
         assert after.requests == before.requests + 1
         assert after.prompt_tokens == before.prompt_tokens + len(prompts[0])
-        assert after.generated_tokens == before.generated_tokens + len(answer.token_ids)
+        assert after.generated_tokens == before.generated_tokens + answer.generated_tokens
 
     def test_unknown_adapter_is_refused(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
@@ -192,7 +218,9 @@ class EngineContract:
 
         assert plain.logprobs is None
         assert answer.logprobs is not None
-        assert [entry.token_id for entry in answer.logprobs] == list(answer.token_ids)
+        assert len(answer.logprobs) == answer.generated_tokens
+        if engine.facts.token_ids:
+            assert [entry.token_id for entry in answer.logprobs] == list(answer.token_ids)
         for entry in answer.logprobs:
             assert entry.logprob <= 0
             assert len(entry.top) == 2
@@ -212,13 +240,13 @@ class EngineContract:
     def test_biased_token_is_chosen(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]
     ) -> None:
-        free = engine.generate([greedy(prompts[0])])[0].token_ids
+        free = self.ids(engine.generate([greedy(prompts[0])])[0])
         token = next(token for token in prompts[1] if token not in free)
         biased = greedy(prompts[0], logit_bias=((token, 100.0),), max_new_tokens=3)
 
         answers = engine.generate([biased, greedy(prompts[0])])
 
-        assert [answer.token_ids for answer in answers] == [(token,) * 3, free]
+        assert [self.ids(answer) for answer in answers] == [(token,) * 3, free]
 
     def test_one_that_cannot_be_served_stops_all_of_them(
         self, engine: InferenceEngine, prompts: Sequence[list[int]]

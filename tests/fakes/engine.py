@@ -38,6 +38,7 @@ class ScriptedEngine:
         max_model_len: Longest prompt and answer together.
         adapters: Names that requests may ask for.
         seconds_per_token: Time that each token of a submitted request takes.
+        conversations: Whether it takes conversations too; their prompt is the text of the last message.
 
     Attributes:
         requests: What was asked, in order.
@@ -54,6 +55,7 @@ class ScriptedEngine:
         max_model_len: int | None = None,
         adapters: Sequence[str] = (),
         seconds_per_token: float = 0.0,
+        conversations: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
         self._answers = answers
@@ -65,6 +67,7 @@ class ScriptedEngine:
             adapters=tuple(adapters),
             beams=True,
             json_schema=True,
+            conversations=conversations,
         )
         self.requests: list[Request] = []
         self.batch_sizes: list[int] = []
@@ -169,18 +172,27 @@ class ScriptedEngine:
             raise BackendError("The engine is closed.")
         if request.adapter is not None and request.adapter not in self.facts.adapters:
             raise UsageError([ArgError(None, f"There is no adapter {request.adapter!r}.")])
+        if request.conversation is not None:
+            if not self.facts.conversations:
+                raise UsageError([ArgError(None, "A conversation is no prompt.")])
+            asked = request.conversation.messages[-1].content or ""
+            return self._script(request, asked)[
+                :-1
+            ]  # without an end, which is the service's own affair
         length = len(request.prompt_ids)
         if not length or (self._max_model_len is not None and length >= self._max_model_len):
             raise UsageError(
                 [ArgError("max_length", f"{length} tokens do not fit into {self._max_model_len}.")]
             )
-        prompt = self._tokenizer.decode(request.prompt_ids)
+        tokens = self._script(request, self._tokenizer.decode(request.prompt_ids))
+        room = None if self._max_model_len is None else self._max_model_len - length
+        return tokens[:room]
+
+    def _script(self, request: Request, prompt: str) -> list[int]:
         answer = self._answers(prompt) if callable(self._answers) else self._answers[prompt]
         if isinstance(answer, SwiftxError):
             raise answer
         eos = self._tokenizer.eos_token_id
         tokens = [*self._tokenizer.encode(answer), *([] if eos is None else [eos])]
         forced = [token for token, bias in request.generation.logit_bias if bias >= 100]
-        tokens = forced[:1] * len(tokens) or tokens
-        room = None if self._max_model_len is None else self._max_model_len - length
-        return tokens[:room]
+        return forced[:1] * len(tokens) or tokens

@@ -25,7 +25,7 @@ from swiftx.adapters.rows.numpy_random import NumpyShuffler
 from swiftx.adapters.rows.sink import JsonlSink
 from swiftx.adapters.system.clock import SystemClock
 from swiftx.adapters.system.local_storage import LocalStorage
-from swiftx.bootstrap.engines import make_engine
+from swiftx.bootstrap.engines import make_engine, make_service
 from swiftx.cli.chat import ConsoleTerminal
 from swiftx.cli.output import Output
 from swiftx.domain.args.commands.infer import InferArgs
@@ -84,7 +84,8 @@ def answer(
         data=DataPorts(FileRows(), storage, NumpyShuffler(), lambda _: InMemoryHub({})),
         tokenizer=TransformersLoader().tokenizer,
         engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
-        merge=MergePorts(
+        service=make_service,
+        merge=lambda: MergePorts(
             merger=StreamingMerger(),
             storage=storage,
             clock=SystemClock(),

@@ -120,7 +120,7 @@ def with_model(
 
 def _answers_elsewhere(args: Any) -> bool:
     """Whether the model is a name on another service, and no files of it are needed."""
-    return hasattr(args, "studio_title") and bool(args.base_url)
+    return hasattr(args, "infer_backend") and bool(getattr(args, "base_url", None))
 
 
 def fetched_adapters(args: Any, *, say: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
@@ -256,7 +256,7 @@ def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: 
     from swiftx.domain.usecases.infer import InferFacts, infer
 
     known = InferFacts(
-        model=model_of(facts),
+        model=None if resolved.args.base_url else model_of(facts),
         device=facts.device,
         origin=resolved.origin,
         today=facts.now.date(),

@@ -10,7 +10,8 @@ from swiftx.bootstrap.sources import fetch_weights
 from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.inference.debugging import TellingEngine
 from swiftx.domain.inference.scheduling import Limits
-from swiftx.domain.plans.engines import ServedModel
+from swiftx.domain.plans.engines import ServedModel, ServicePlan
+from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import NotBuiltYet
 from swiftx.settings import load_settings
@@ -47,6 +48,33 @@ def make_engine(
     if debug is not None and load_settings().debug:
         return TellingEngine(engine, tokenizer, debug)
     return engine
+
+
+def make_service(plan: ServicePlan) -> InferenceEngine:
+    """Return the engine that asks a service.
+
+    Raises:
+        MissingDependency: The library that asks is not installed.
+        UsageError: The service refuses the key, or does not have the model.
+        BackendError: It cannot be reached.
+    """
+    with extra("openai"):
+        from swiftx.adapters.engines import openai
+
+    return openai.connect(plan)
+
+
+def make_tokenizer(plan: LoadPlan) -> Tokenizer:
+    """Return the tokenizer of a model.
+
+    Raises:
+        MissingDependency: The libraries of models are not installed.
+        NotFound, BackendError: It cannot be loaded.
+    """
+    with extra("train"):
+        from swiftx.adapters.models.transformers import TransformersLoader
+
+    return TransformersLoader().tokenizer(plan)
 
 
 def _engine(args: Any, model: ServedModel, tokenizer: Tokenizer, slots: int) -> InferenceEngine:

@@ -106,28 +106,26 @@ def infer_ports(
     answering: Progress,
     merging: Progress,
 ) -> InferPorts:
+    from swiftx.adapters.rows.sink import JsonlSink
+    from swiftx.adapters.system.clock import SystemClock
+    from swiftx.bootstrap.engines import make_engine, make_service, make_tokenizer
     from swiftx.domain.usecases.infer import InferPorts
 
     quiet_libraries()
-    with extra("train"):
-        from swiftx.adapters.models.transformers import TransformersLoader
-        from swiftx.adapters.rows.sink import JsonlSink
-        from swiftx.adapters.system.clock import SystemClock
-        from swiftx.bootstrap.engines import make_engine
-
-        return InferPorts(
-            data=data_ports(args, facts, reporter),
-            tokenizer=TransformersLoader().tokenizer,
-            engine=lambda model, tokenizer: make_engine(
-                args, model, tokenizer, slots=args.max_batch_size, debug=reporter.say
-            ),
-            merge=merge_ports(facts, reporter, merging),
-            results=JsonlSink(),
-            terminal=terminal,
-            clock=SystemClock(),
-            reporter=reporter,
-            progress=answering,
-        )
+    return InferPorts(
+        data=data_ports(args, facts, reporter),
+        tokenizer=make_tokenizer,
+        engine=lambda model, tokenizer: make_engine(
+            args, model, tokenizer, slots=args.max_batch_size, debug=reporter.say
+        ),
+        service=make_service,
+        merge=lambda: merge_ports(facts, reporter, merging),
+        results=JsonlSink(),
+        terminal=terminal,
+        clock=SystemClock(),
+        reporter=reporter,
+        progress=answering,
+    )
 
 
 def merge_ports(facts: Facts, reporter: Reporter, progress: Progress) -> MergePorts:

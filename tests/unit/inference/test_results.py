@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from swiftx.domain.chat.tool_calling import ToolCall
 from swiftx.domain.inference.results import failed_row, question_of, result_row, streamed_row
 from swiftx.domain.plans.inference import Completion, TokenLogprob
 from swiftx.errors import DataError
@@ -104,11 +106,25 @@ def test_log_probabilities_have_the_form_of_openai() -> None:
     }
 
 
-def test_streamed_row_has_no_log_probabilities() -> None:
-    row = streamed_row(question_of({"messages": [USER]}), "You.")
+def test_streamed_row_has_log_probabilities_only_where_they_were_asked_for() -> None:
+    question = question_of({"messages": [USER]})
+
+    row = streamed_row(question, completion())
+    asked = streamed_row(question, completion(TokenLogprob(7, "é", -0.25)))
 
     assert "logprobs" not in row
     assert row["messages"][-1] == {"role": "assistant", "content": "You."}
+    assert asked["logprobs"]["content"][0]["logprob"] == -0.25
+
+
+def test_calls_that_the_engine_has_read_become_messages() -> None:
+    called = replace(completion(), text="", tool_calls=(ToolCall("add", '{"a": 1}'),))
+
+    row = result_row(question_of({"messages": [USER]}), called)
+
+    call = '{"name": "add", "arguments": {"a": 1}}'
+    assert row["response"] == call
+    assert row["messages"][1:] == [{"role": "tool_call", "content": call}]
 
 
 def test_failed_row_says_why_and_keeps_the_question() -> None:

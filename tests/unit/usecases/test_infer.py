@@ -18,7 +18,7 @@ from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.datasets.loading import DataPorts
-from swiftx.domain.plans.engines import ServedModel
+from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.rows import RawRow
@@ -67,6 +67,7 @@ class World:
         self.terminal = terminal or ScriptedTerminal()
         self.reporter = RecordingReporter()
         self.served: list[ServedModel] = []
+        self.services: list[ServicePlan] = []
         self.merger = PlannedMerger()
         self.loader = InMemoryLoader({"/m": tokenizer, "/run/ckpt-merged": tokenizer})
         self.progress: list[tuple[int, int]] = []
@@ -81,14 +82,21 @@ class World:
         self.engines.append(ScriptedEngine(tokenizer, self._answers, max_model_len=length))
         return self.engines[-1]
 
+    def service(self, plan: ServicePlan) -> InferenceEngine:
+        self.services.append(plan)
+        answers = self._answers
+        self.engines.append(ScriptedEngine(ByteTokenizer(), answers, conversations=True))
+        return self.engines[-1]
+
     def infer(self, *, origin: Mapping[str, str] | None = None, **given: Any) -> InferOutcome:
         arguments: dict[str, Any] = {"template": "chatml", "result_path": OUT, "stream": False}
-        args = InferArgs(model="/m", **(arguments | given))
+        args = InferArgs(**({"model": "/m"} | arguments | given))
         ports = InferPorts(
             data=DataPorts(self._rows, self.storage, SeededShuffler(), lambda _: InMemoryHub({})),
             tokenizer=self.loader.tokenizer,
             engine=self.engine,
-            merge=MergePorts(
+            service=self.service,
+            merge=lambda: MergePorts(
                 merger=self.merger,
                 storage=self.storage,
                 clock=TickingClock(),
@@ -102,7 +110,7 @@ class World:
             progress=lambda done, total: self.progress.append((done, total)),
         )
         facts = InferFacts(
-            model=self.facts,
+            model=None if args.base_url else self.facts,
             device=DeviceFacts(kind="cpu", count=1, bf16=False, cpu_count=2),
             origin={**dict.fromkeys(given, "cli"), **(origin or {})},
             today=date(2026, 11, 24),
@@ -423,6 +431,73 @@ def test_chat_without_a_question_leaves_no_file() -> None:
     world.infer(stream=True)
 
     assert world.sink.files == {}
+
+
+# --- a service ------------------------------------------------------------------------------------
+
+URL = "http://127.0.0.1:9/v1"
+
+
+def shout(prompt: str) -> Answer:
+    return prompt.upper()
+
+
+def test_service_is_asked_with_conversations_and_nothing_is_loaded() -> None:
+    world = World(shout)
+
+    world.infer(
+        base_url=URL, api_key="k", model="theirs", val_dataset=("ten.jsonl#2",), system="Be brief."
+    )
+
+    assert world.served == []
+    assert [row["response"] for row in world.results] == ["Q0", "Q1"]
+    assert world.services[0] == ServicePlan(base_url=URL, api_key="k", model="theirs")
+    conversation = world.engines[0].requests[0].conversation
+    assert conversation is not None
+    assert [message.content for message in conversation.messages] == ["Be brief.", "q0"]
+
+
+def test_what_nobody_gave_is_left_to_the_service() -> None:
+    world = World(shout)
+
+    world.infer(base_url=URL, val_dataset=("ten.jsonl#2",), temperature=0.5, seed=7)
+
+    plans = [request.generation for request in world.engines[0].requests]
+    assert [plan.seed for plan in plans] == [7, 8]
+    assert plans[0].temperature == 0.5
+    assert plans[0].unset == {"top_p", "top_k", "repetition_penalty"}
+
+
+@pytest.mark.parametrize(("given", "at_once"), [({}, 32), ({"max_batch_size": 1}, 1)])
+def test_requests_that_are_open_at_once(given: dict[str, Any], at_once: int) -> None:
+    world = World(shout)
+
+    world.infer(base_url=URL, val_dataset=("ten.jsonl",), **given)
+
+    assert world.services[0].at_once == at_once
+    assert world.engines[0].batch_sizes == [10]
+
+
+def test_chat_with_a_service() -> None:
+    terminal = ScriptedTerminal(["hi", "ho"])
+    world = World(shout, terminal=terminal)
+
+    world.infer(base_url=URL, stream=True)
+
+    assert terminal.shown == ["HI", "HO"]
+    conversation = world.engines[0].requests[1].conversation
+    assert conversation is not None
+    assert [message.content for message in conversation.messages] == ["hi", "HI", "ho"]
+
+
+def test_arguments_of_models_are_named_where_a_service_answers() -> None:
+    world = World(shout)
+
+    world.infer(base_url=URL, val_dataset=("ten.jsonl#1",), torch_dtype="float32", max_length=9)
+
+    (warning,) = world.reporter.warned
+    assert "--torch_dtype" in warning
+    assert "--max_length" in warning
 
 
 # --- models and arguments -------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Answers in an event loop of its own thread: for libraries that are asynchronous.
 
-A library gives tokens (`TokenSource`); here they become text, pieces and completions, the same for all.
+A library gives tokens (`TokenSource`); here they become text, pieces and completions, the same for all. One
+that gives text (`DeltaSource`) makes its pieces itself.
 """
 
 from __future__ import annotations
@@ -61,16 +62,31 @@ class TokenSource(Protocol):
     async def close(self) -> None: ...
 
 
-class LoopEngine:
-    """An `InferenceEngine` over a token source.
+class DeltaSource(Protocol):
+    """What answers in pieces."""
+
+    @property
+    def facts(self) -> EngineFacts: ...
+
+    def deltas(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Yield an answer, to the piece with the completion; closing it ends the generation.
+
+        Raises:
+            UsageError, BackendError: As `TokenSource.tokens`.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class DeltaLoop:
+    """An `InferenceEngine` over a source of pieces.
 
     Args:
         start: Makes the source, in the event loop that it will live in.
-        tokenizer: The model's own.
     """
 
-    def __init__(self, start: Callable[[], Awaitable[TokenSource]], tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, start: Callable[[], Awaitable[DeltaSource]]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -186,26 +202,13 @@ class LoopEngine:
 
     async def _generated(self, job: _Job) -> None:
         """Say the answer of a job, piece by piece."""
-        answer = AnswerText(self._tokenizer, job.request.generation)
-        logprobs: list[TokenLogprob] = []
-        told = cached = 0
-        text = ""
-        async with aclosing(self._source.tokens(job.request)) as chunks:
-            async for chunk in chunks:
+        async with aclosing(self._source.deltas(job.request)) as deltas:
+            async for delta in deltas:
                 job.begun = True
-                logprobs += chunk.logprobs
-                cached = max(cached, chunk.cached_tokens)
-                text += _pushed(answer, chunk.ids)
-                if answer.finish_reason is not None:
-                    break
-                news = tuple(logprobs[told : answer.shown_tokens])
-                if text or news:
-                    job.say(Delta(text, logprobs=news))
-                    text, told = "", told + len(news)
-        text += answer.finish()
-        whole = _completion(job.request, answer, logprobs, cached)
-        self._count(job, whole)
-        job.say(Delta(text, whole.finish_reason, (whole.logprobs or ())[told:], whole))
+                if delta.completion is not None:
+                    self._count(job, delta.completion)
+                if delta.text or delta.logprobs or delta.finish_reason is not None:
+                    job.say(delta)
 
     def _count(self, job: _Job, answer: Completion | None) -> None:
         """Count a job that ended, however it did, once."""
@@ -217,7 +220,7 @@ class LoopEngine:
             self._done = EngineStats(
                 requests=done.requests + 1,
                 prompt_tokens=done.prompt_tokens + (answer.prompt_tokens if answer else 0),
-                generated_tokens=done.generated_tokens + (len(answer.token_ids) if answer else 0),
+                generated_tokens=done.generated_tokens + (answer.generated_tokens if answer else 0),
                 cached_tokens=done.cached_tokens + (answer.cached_tokens if answer else 0),
             )
 
@@ -235,6 +238,52 @@ class LoopEngine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+class LoopEngine(DeltaLoop):
+    """An `InferenceEngine` over a token source.
+
+    Args:
+        start: Makes the source, in the event loop that it will live in.
+        tokenizer: The model's own.
+    """
+
+    def __init__(self, start: Callable[[], Awaitable[TokenSource]], tokenizer: Tokenizer) -> None:
+        async def source() -> _TextSource:
+            return _TextSource(await start(), tokenizer)
+
+        super().__init__(source)
+
+
+class _TextSource:
+    """Text of a library's tokens."""
+
+    def __init__(self, source: TokenSource, tokenizer: Tokenizer) -> None:
+        self._source = source
+        self._tokenizer = tokenizer
+        self.facts = source.facts
+
+    async def deltas(self, request: Request) -> AsyncGenerator[Delta, None]:
+        answer = AnswerText(self._tokenizer, request.generation)
+        logprobs: list[TokenLogprob] = []
+        told = cached = 0
+        text = ""
+        async with aclosing(self._source.tokens(request)) as chunks:
+            async for chunk in chunks:
+                logprobs += chunk.logprobs
+                cached = max(cached, chunk.cached_tokens)
+                text += _pushed(answer, chunk.ids)
+                if answer.finish_reason is not None:
+                    break
+                news = tuple(logprobs[told : answer.shown_tokens])
+                yield Delta(text, logprobs=news)
+                text, told = "", told + len(news)
+        text += answer.finish()
+        whole = _completion(request, answer, logprobs, cached)
+        yield Delta(text, whole.finish_reason, (whole.logprobs or ())[told:], whole)
+
+    async def close(self) -> None:
+        await self._source.close()
 
 
 class _Job:

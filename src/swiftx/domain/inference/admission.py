@@ -22,7 +22,7 @@ def admitted(request: Request, facts: EngineFacts) -> Request:
         )
     if problems:
         raise UsageError(problems)
-    if facts.max_model_len is None:
+    if facts.max_model_len is None or request.conversation is not None:
         return request
     room = facts.max_model_len - len(request.prompt_ids)
     asked = request.generation.max_new_tokens
@@ -31,6 +31,9 @@ def admitted(request: Request, facts: EngineFacts) -> Request:
 
 
 def _prompt_problems(request: Request, facts: EngineFacts) -> list[ArgError]:
+    if request.conversation is not None:
+        message = f"The engine {facts.name} takes prompts, not conversations."
+        return [] if facts.conversations else [ArgError(None, message)]
     length = len(request.prompt_ids)
     if not length:
         return [ArgError(None, "The prompt has no tokens.")]

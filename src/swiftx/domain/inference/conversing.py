@@ -35,7 +35,7 @@ def converse(answering: Answering, terminal: Terminal, log: ChatLog, *, stream: 
         SwiftxError: A question from a pipe could not be answered.
         StorageError: The conversation cannot be written.
     """
-    session = ChatSession(takes_system=answering.template.spec.takes_system)
+    session = ChatSession(takes_system=answering.takes_system)
     if terminal.interactive:
         terminal.say(HELP)
     while (line := terminal.read(session.prompt)) is not None:
@@ -63,8 +63,7 @@ def _reply(
 ) -> str:
     """Return the answer that was shown, the part that came before an interrupt, or nothing."""
     try:
-        prompt = answering.template.encode_prompt(question.conversation)
-        request = answering.request(prompt, number)
+        request = answering.request(question.conversation, number)
         answer = terminal.show(answering.pieces(request, stream=stream))
     except SwiftxError as error:
         if not terminal.interactive:

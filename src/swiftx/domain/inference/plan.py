@@ -75,6 +75,20 @@ def generation_plan(
     )
 
 
+def service_generation_plan(args: GenerationArguments, *, seed: int | None) -> GenerationPlan:
+    """Return how a service generates; what nobody gave is left to it."""
+    values = {name: getattr(args, name) for name in _DEFAULTS}
+    return GenerationPlan(
+        max_new_tokens=_positive(args.max_new_tokens),
+        stop_words=tuple(word for word in args.stop_words if word),
+        logprobs=args.logprobs,
+        top_logprobs=args.top_logprobs if args.logprobs else None,
+        seed=seed,
+        unset=frozenset(name for name, value in values.items() if value is None),
+        **{name: value for name, value in values.items() if value is not None},
+    )
+
+
 def _samples(
     args: GenerationArguments, config: Mapping[str, Any], values: Mapping[str, float]
 ) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swiftx.domain.chat.rows import StandardRow, prompt_messages
+from swiftx.domain.chat.tools import call_content
 from swiftx.domain.plans.inference import Completion, TokenLogprob
 from swiftx.errors import SwiftxError
 
@@ -37,16 +38,23 @@ def question_of(row: StandardRow) -> Question:
 def result_row(question: Question, completion: Completion) -> ResultRow:
     """Return the row of an answer: response, labels, log-probabilities, then the question's columns."""
     return {
-        "response": completion.text,
+        "response": told(completion),
         "labels": question.label,
         "logprobs": _openai_logprobs(completion.logprobs),
-        **_columns(question, answer=completion.text),
+        **_columns(question, completion),
     }
 
 
-def streamed_row(question: Question, text: str) -> ResultRow:
-    """Return the row of an answer that was streamed: it has no log-probabilities."""
-    return {"response": text, "labels": question.label, **_columns(question, answer=text)}
+def streamed_row(question: Question, completion: Completion) -> ResultRow:
+    """Return the row of an answer that was streamed; log-probabilities only where they were asked for."""
+    row = result_row(question, completion)
+    return {name: value for name, value in row.items() if name != "logprobs" or value is not None}
+
+
+def told(completion: Completion) -> str:
+    """Return all that was answered as text, calls that the engine has read included."""
+    calls = [call_content(call.name, call.arguments) for call in completion.tool_calls]
+    return "\n".join([*[completion.text] * bool(completion.text or not calls), *calls])
 
 
 def failed_row(question: Question, error: SwiftxError) -> ResultRow:
@@ -55,14 +63,17 @@ def failed_row(question: Question, error: SwiftxError) -> ResultRow:
         "response": None,
         "labels": question.label,
         "error": error.message,
-        **_columns(question, answer=None),
+        **_columns(question, None),
     }
 
 
-def _columns(question: Question, *, answer: str | None) -> ResultRow:
+def _columns(question: Question, completion: Completion | None) -> ResultRow:
     messages = [_message(message) for message in question.row["messages"]]
-    if answer is not None:
-        messages.append({"role": "assistant", "content": answer})
+    if completion is not None:
+        calls = [call_content(call.name, call.arguments) for call in completion.tool_calls]
+        if completion.text or not calls:
+            messages.append({"role": "assistant", "content": completion.text})
+        messages += [{"role": "tool_call", "content": call} for call in calls]
     rest = {name: value for name, value in question.row.items() if value is not None}
     return {**rest, "messages": messages}
 

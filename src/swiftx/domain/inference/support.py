@@ -168,3 +168,40 @@ def infer_support(backend: str) -> Support:
 
 
 _ENGINE_ARGUMENTS = frozenset().union(*ENGINE_ARGUMENTS.values()) | VLLM_IDLE
+
+
+def answering_support(backend: str, *, elsewhere: bool) -> Support:
+    """Return where the arguments of the command `infer` stand.
+
+    Args:
+        elsewhere: Whether a service answers (`--base_url`).
+    """
+    if elsewhere:
+        return _ELSEWHERE
+    support = infer_support(backend)
+    return replace(
+        support,
+        runs=support.runs | {"base_url"},
+        no_effect=support.no_effect | {"api_key"},
+    )
+
+
+_RUNS_ELSEWHERE = (_DATA | _GENERATION) - {"num_beams"} | words(
+    "base_url api_key model system seed use_hf hub_token ckpt_dir load_args load_data_args "
+    "ignore_args_error external_plugins custom_register_path"
+)
+_ONLY_ELSEWHERE: Mapping[str, Callable[[Any], bool]] = {
+    "num_beams": lambda value: value == 1,
+    "task_type": lambda value: value == "causal_lm",
+    "use_chat_template": lambda value: value is True,
+}
+_UNBUILT_ELSEWHERE = words("streaming cached_dataset")
+_ALL = INFER.runs | INFER.only.keys() | INFER.not_built | INFER.no_effect | _ENGINE_ARGUMENTS
+
+_ELSEWHERE = Support(
+    runs=_RUNS_ELSEWHERE,
+    only=_ONLY_ELSEWHERE,
+    not_built=_UNBUILT_ELSEWHERE,
+    no_effect=_ALL - _RUNS_ELSEWHERE - _ONLY_ELSEWHERE.keys() - _UNBUILT_ELSEWHERE,
+)
+"""The service has loaded its model, and makes the prompts."""

@@ -83,3 +83,22 @@ class LmdeployPlan:
     adapters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     always: str | None = None
     trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """Where a model is served that answers.
+
+    Attributes:
+        base_url: Such as `http://localhost:8000/v1`.
+        api_key: None when the service asks for none.
+        model: Its name there; None for the first that the service has.
+        at_once: Most requests that are open at the same time.
+        retries: How often a request is sent again that the service was too busy for.
+    """
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    at_once: int = 32
+    retries: int = 6

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from swiftx.domain.chat.messages import Conversation
+from swiftx.domain.chat.tool_calling import ToolCall
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationPlan:
@@ -24,6 +27,7 @@ class GenerationPlan:
         end_words: Text that ends the answer and is removed from it: an end of turn that is no single token.
         top_logprobs: Number of alternatives per token; None returns none.
         json_schema: The answer is JSON of this schema (its text; `{}` for any JSON object); None: free text.
+        unset: Fields that nobody decided; an engine with defaults of its own uses these.
     """
 
     max_new_tokens: int | None = None
@@ -45,27 +49,34 @@ class GenerationPlan:
     top_logprobs: int | None = None
     seed: int | None = None
     json_schema: str | None = None
+    unset: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt, already rendered and tokenised.
+    """One prompt, already rendered and tokenised; or a conversation, for engines that do this themselves.
 
     Attributes:
-        prompt_ids: int, shape (T,).
+        prompt_ids: int, shape (T,); empty with a conversation.
         adapter: Name of the adapter that answers; None is the model as it was loaded.
+        conversation: What is asked instead of a prompt; only of engines whose facts have `conversations`.
     """
 
     prompt_ids: Sequence[int]
     generation: GenerationPlan
     adapter: str | None = None
+    conversation: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """Log-probability (natural log, at most 0) of one generated token, with the best alternatives."""
+    """Log-probability (natural log, at most 0) of one generated token, with the best alternatives.
 
-    token_id: int
+    Attributes:
+        token_id: None from engines that know no ids.
+    """
+
+    token_id: int | None
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
@@ -76,10 +87,13 @@ class Completion:
     """The answer to one request.
 
     Attributes:
-        token_ids: Generated ids without the stop id.
+        token_ids: Generated ids without the stop id; empty from engines that know no ids.
+        prompt_tokens: 0 where the engine was not told.
         finish_reason: `stop` or `length`.
         logprobs: One entry a generated token; None unless asked for.
         cached_tokens: Tokens of the prompt that were not computed again; equal answers may differ in it.
+        counted_tokens: Tokens generated, from engines that know no ids; None: those of `token_ids`.
+        tool_calls: Calls that the engine read out of the answer; others leave them in the text.
     """
 
     text: str
@@ -88,6 +102,13 @@ class Completion:
     finish_reason: str
     logprobs: tuple[TokenLogprob, ...] | None = None
     cached_tokens: int = field(default=0, compare=False)
+    counted_tokens: int | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def generated_tokens(self) -> int:
+        """How many tokens were generated, the stop id not counted where it is known."""
+        return len(self.token_ids) if self.counted_tokens is None else self.counted_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,8 @@ class EngineFacts:
         adapters: Names that requests may ask for.
         beams: Whether it does beam search.
         json_schema: Whether it can hold an answer to a JSON schema.
+        token_ids: Whether it knows the ids of the tokens that it generates.
+        conversations: Whether it takes conversations and makes the prompt itself.
     """
 
     name: str
@@ -123,6 +146,8 @@ class EngineFacts:
     adapters: tuple[str, ...] = ()
     beams: bool = False
     json_schema: bool = False
+    token_ids: bool = True
+    conversations: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,15 +16,16 @@ from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.report import summary as data_summary
 from swiftx.domain.datasets.sampling import sampled
 from swiftx.domain.inference.answering import Answer, Answering
+from swiftx.domain.inference.asking import ServiceAsker, TemplateAsker
 from swiftx.domain.inference.batching import batches
 from swiftx.domain.inference.conversing import ChatLog, converse
 from swiftx.domain.inference.metrics import evaluate
-from swiftx.domain.inference.plan import generation_plan
+from swiftx.domain.inference.plan import generation_plan, service_generation_plan
 from swiftx.domain.inference.results import ResultRow, question_of
-from swiftx.domain.inference.support import infer_support
+from swiftx.domain.inference.support import answering_support
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.models.quantization import quantization_plan
-from swiftx.domain.plans.engines import ServedModel
+from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.ports.engine import InferenceEngine
@@ -37,18 +38,27 @@ from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.usecases.merge_lora import MergePorts, Progress, merged_for_use
 from swiftx.errors import ArgError, DataError, NotBuiltYet, SwiftxError, UsageError
 
+_MOST_AT_ONCE = 256
+"""Requests to a service, where the user sets no limit."""
+
 MakeEngine = Callable[[ServedModel, Tokenizer], InferenceEngine]
 """Loads a model and makes the engine that answers with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferPorts:
-    """What answering needs of the world."""
+    """What answering needs of the world.
+
+    Attributes:
+        service: Makes the engine that asks a service.
+        merge: Makes the ports that merging needs.
+    """
 
     data: DataPorts
     tokenizer: Callable[[LoadPlan], Tokenizer]
     engine: MakeEngine
-    merge: MergePorts
+    service: Callable[[ServicePlan], InferenceEngine]
+    merge: Callable[[], MergePorts]
     results: RowSink
     terminal: Terminal
     clock: Clock
@@ -61,12 +71,13 @@ class InferFacts:
     """What is known before a model is loaded.
 
     Attributes:
+        model: None where a service answers.
         origin: By argument: where its value comes from (`cli`, `default`, `rule:…`).
         today: The date that some prompts state.
         random_response: Where a row has several responses, draw one as its label.
     """
 
-    model: ModelFacts
+    model: ModelFacts | None
     device: DeviceFacts
     origin: Mapping[str, str]
     today: date
@@ -127,7 +138,7 @@ def infer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome
         StorageError: The results cannot be written.
         BackendError: A library failed.
     """
-    support = infer_support(args.infer_backend)
+    support = answering_support(args.infer_backend, elsewhere=args.base_url is not None)
     support.refuse_unbuilt(args, facts.origin, doing="answering")
     _refuse(facts)
     _check_counts(args)
@@ -146,7 +157,7 @@ def infer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome
 
 
 def _refuse(facts: InferFacts) -> None:
-    if facts.model.is_multimodal:
+    if facts.model is not None and facts.model.is_multimodal:
         raise NotBuiltYet(
             f"{facts.model.folder!r} is a multimodal model, and answering with those is not built yet.",
             hint="Name a text model.",
@@ -180,9 +191,11 @@ def _result_path(args: InferArgs) -> str:
 def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answering:
     """Load the model and return what answers with it."""
     model = facts.model
+    if model is None:
+        return _asking_a_service(args, ports, facts)
     adapters = tuple(named_adapter(text).place for text in args.adapters)
     if args.merge_lora:
-        folder = merged_for_use(args, ports.merge, model=model, origin=facts.origin)
+        folder = merged_for_use(args, ports.merge(), model=model, origin=facts.origin)
         model, adapters = replace(model, folder=folder), ()
     loading = load_plan(
         args,
@@ -207,7 +220,24 @@ def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answerin
         max_model_len=args.max_model_len or model.max_model_len,
         seed=args.seed,
     )
-    return Answering(ports.engine(served, tokenizer), template, tokenizer, plan)
+    return Answering(ports.engine(served, tokenizer), TemplateAsker(template, plan))
+
+
+def _asking_a_service(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answering:
+    """Return what answers with a service; the default of one row at a time is for engines of this process."""
+    rows = args.max_batch_size
+    plan = ServicePlan(
+        base_url=str(args.base_url),
+        api_key=args.api_key,
+        model=args.model,
+        at_once=_MOST_AT_ONCE if rows < 0 else rows if _given("max_batch_size", facts) else 32,
+    )
+    generation = service_generation_plan(args, seed=args.seed if _given("seed", facts) else None)
+    return Answering(ports.service(plan), ServiceAsker(generation, args.system))
+
+
+def _given(name: str, facts: InferFacts) -> bool:
+    return facts.origin.get(name, "default") != "default"
 
 
 def _chat(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome:
@@ -277,9 +307,9 @@ def _answers(
         return
     number = 0
     # The other engines make batches of their own, of all that they are given.
-    size = args.max_batch_size if args.infer_backend == "pt" else args.write_batch_size
-    for batch in batches(questions, size):
-        yield from answering.batch(batch, first=number)
+    here = args.infer_backend == "pt" and args.base_url is None
+    for batch in batches(questions, args.max_batch_size if here else args.write_batch_size):
+        yield from answering.batch(batch, range(number, number + len(batch)))
         number += len(batch)
 
 

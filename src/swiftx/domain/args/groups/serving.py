@@ -29,6 +29,17 @@ class InferenceArgs:
     reranker_use_activation: bool = arg(True, help="Put a reranker's score through a sigmoid.")
 
 
+@arg_group("Inference")
+class ServiceArgs:
+    """A service that answers instead of a model that is loaded here. Not in the reference."""
+
+    base_url: str | None = arg(
+        None,
+        help="OpenAI-compatible service that answers, such as http://localhost:8000/v1; None loads --model here.",
+    )
+    api_key: str | None = arg(None, secret=True, help="Key of the service at --base_url.")
+
+
 @arg_group("Deployment")
 class DeploymentArgs:
     """The service: address, key, names and log."""

@@ -193,7 +193,9 @@ def a_text_file_lists_new_tokens(values: Values, facts: Facts) -> object:
 def there_is_a_model(values: Values, facts: Facts) -> Sequence[ArgError]:
     """Rule B8. A remote service, cached answers, or rows before the template need none."""
     elsewhere = (
-        (values.command == "app" and values.base_url) or values.eval_url or values.mcore_model
+        (values.command in ("app", "infer") and values.base_url)
+        or values.eval_url
+        or values.mcore_model
     )
     modelless = values.sampler_engine == "no" or values.stage == "rows"
     if values.model or elsewhere or modelless:

@@ -11,14 +11,14 @@ from swiftx.errors import ArgError
 _CHAT_ENDPOINT = "/chat/completions"
 
 
-@rule("result_path", needs=("ckpt_dir", "model", "eval_output_dir"))
+@rule("result_path", needs=("ckpt_dir", "model", "eval_output_dir", "base_url"))
 def results_lie_beside_the_checkpoint(values: Values, facts: Facts) -> object:
     """Rules I1 and I10."""
     if values.command == "eval":
         return joined(values.eval_output_dir, "eval_result.jsonl")
-    if values.ckpt_dir is None and values.model is None:
+    if values.ckpt_dir is None and values.model is None and values.base_url is None:
         return KEEP
-    folder = values.ckpt_dir or f"result/{suffix_of(values.model)}"
+    folder = values.ckpt_dir or f"result/{suffix_of(values.model or 'service')}"
     kind = "infer_result" if values.command == "infer" else "deploy_result"
     return facts.storage.absolute(joined(folder, kind, f"{facts.now:%Y%m%d-%H%M%S}.jsonl"))
 
