@@ -1,14 +1,16 @@
 """What a plugin registers with: all that `--external_plugins` and `--custom_register_path` files import.
 
-A plugin is a Python file. It describes what it brings as data, with the types that are named here, and
-registers it; from then on its name works like a built-in one. A name that exists already is replaced.
+A plugin is a Python file. What is data (templates, loss weights, data sets) it describes with the types
+that are named here and registers; what is code (losses, metrics, optimisers …) it writes as a function under
+a decorator. From then on its name works like a built-in one. A name that exists already is replaced.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from typing import Any, TypeVar
 
 from swiftx.domain.agents import registry as _agents
 from swiftx.domain.agents.base import AgentFormat
@@ -21,8 +23,24 @@ from swiftx.domain.loss_scales.base import LossScale
 from swiftx.domain.loss_scales.spans import KeyWeights
 from swiftx.domain.models import registry as _models
 from swiftx.domain.models.model_type import ModelType
+from swiftx.domain.plans.extending import (
+    CallbackPlugin,
+    LossPlugin,
+    MetricPlugin,
+    OptimizerPlugin,
+    OptimizerSettings,
+    Predictions,
+    RowBatch,
+    TokenBatch,
+    TunerPlugin,
+    TunerSettings,
+)
 from swiftx.domain.templates import registry as _templates
 from swiftx.domain.templates.spec import TemplateSpec, Thinking
+from swiftx.domain.training import extensions as _training
+from swiftx.domain.tuning import registry as _tuners
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = [
     "BOS",
@@ -33,22 +51,33 @@ __all__ = [
     "KeyWeights",
     "LossScale",
     "ModelType",
+    "OptimizerSettings",
     "Pieces",
+    "Predictions",
+    "RowBatch",
     "SpecialToken",
     "Subset",
     "TemplateSpec",
     "Thinking",
+    "TokenBatch",
     "ToolCall",
     "ToolPrompt",
     "ToolTurn",
+    "TunerSettings",
     "UserTurn",
     "agent_template",
+    "callback",
+    "metric",
+    "optimizer",
     "register_agent_template",
     "register_dataset",
     "register_loss_scale",
     "register_model_type",
     "register_template",
+    "row_loss",
     "template",
+    "token_loss",
+    "tuner",
 ]
 
 
@@ -171,6 +200,126 @@ def register_agent_template(agent: AgentTemplate) -> None:
         raise TypeError(f"an agent template needs {', '.join(missing)}; this is {agent!r}")
     _named(agent.name, "agent template")
     _agents.register(agent)
+
+
+def token_loss(
+    name: str,
+) -> Callable[[Callable[[TokenBatch], Any]], Callable[[TokenBatch], Any]]:
+    """Make a function a loss of tokens, for `--loss_type`: `TokenBatch` → the loss of each label, (B, K).
+
+    The trainer adds them up and divides by the number of labels in the whole optimiser step, so do not take
+    the mean, and return 0 where the label is -100.
+
+    Example:
+        >>> @token_loss("confident")
+        ... def confident(batch):
+        ...     logps = batch.logits.log_softmax(-1).gather(-1, batch.labels.clamp(min=0)[..., None])
+        ...     return -(logps[..., 0] * (batch.labels != -100))
+    """
+    return _under(
+        name,
+        "loss",
+        lambda function: _training.LOSSES.register(LossPlugin(name, "tokens", function)),
+    )
+
+
+def row_loss(name: str) -> Callable[[Callable[[RowBatch], Any]], Callable[[RowBatch], Any]]:
+    """Make a function a loss of whole rows, for `--loss_type` of a task: `RowBatch` → the mean over rows.
+
+    Example:
+        >>> @row_loss("absolute")
+        ... def absolute(batch):
+        ...     return (batch.vectors - batch.targets).abs().mean()
+    """
+    return _under(
+        name, "loss", lambda function: _training.LOSSES.register(LossPlugin(name, "rows", function))
+    )
+
+
+_Scores = Callable[[Predictions], Mapping[str, float]]
+
+
+def metric(name: str) -> Callable[[_Scores], _Scores]:
+    """Make a function a metric, for `--metric`: `Predictions` of all validation rows → named numbers.
+
+    Example:
+        >>> @metric("exact")
+        ... def exact(said):
+        ...     equal = [a == b for a, b in zip(said.predictions, said.labels)]
+        ...     return {"exact": sum(equal) / max(len(equal), 1)}
+    """
+    return _under(
+        name, "metric", lambda function: _training.METRICS.register(MetricPlugin(name, function))
+    )
+
+
+_MadeOptimizer = Callable[[Any, OptimizerSettings], Any]
+
+
+def optimizer(name: str) -> Callable[[_MadeOptimizer], _MadeOptimizer]:
+    """Make a function an optimiser, for `--optimizer`: model and settings → a `torch.optim.Optimizer`.
+
+    Example:
+        >>> @optimizer("plain_sgd")
+        ... def plain_sgd(model, settings):
+        ...     from torch.optim import SGD
+        ...     trained = [each for each in model.parameters() if each.requires_grad]
+        ...     return SGD(trained, lr=settings.learning_rate)
+    """
+    return _under(
+        name,
+        "optimizer",
+        lambda function: _training.OPTIMIZERS.register(OptimizerPlugin(name, function)),
+    )
+
+
+def callback(name: str) -> Callable[[_F], _F]:
+    """Make a class a callback: a new one of every training, without arguments, hears of its steps.
+
+    Example:
+        >>> @callback("counter")
+        ... def counter():
+        ...     from transformers import TrainerCallback
+        ...     return TrainerCallback()
+    """
+    return _under(
+        name,
+        "callback",
+        lambda function: _training.CALLBACKS.register(CallbackPlugin(name, function)),
+    )
+
+
+_MadeConfig = Callable[[TunerSettings], Any]
+
+
+def tuner(name: str) -> Callable[[_MadeConfig], _MadeConfig]:
+    """Make a function a tuner, for `--train_type`: settings → a `PeftConfig` of PEFT.
+
+    What is trained is saved, loaded and merged by PEFT. A method of its own is registered with PEFT
+    (`peft.utils.register_peft_method`) in the same file.
+
+    Example:
+        >>> @tuner("thin")
+        ... def thin(settings):
+        ...     from peft import LoraConfig
+        ...     return LoraConfig(task_type=settings.task_type, r=1, target_modules=settings.targets)
+    """
+    return _under(
+        name, "tuner", lambda function: _tuners.TUNERS.register(TunerPlugin(name, function))
+    )
+
+
+def _under(name: str, what: str, register: Callable[[Any], None]) -> Callable[[_F], _F]:
+    """Return a decorator that registers a function and leaves it as it is."""
+    _named(name, what)
+
+    def decorated(function: _F) -> _F:
+        if not callable(function):
+            raise TypeError(f"a {what} is a function, not {function!r}")
+        register(function)
+        return function
+
+    return decorated
 
 
 def template(name: str) -> TemplateSpec:

@@ -197,9 +197,7 @@ def test_a_checkpoint_brings_its_plugin_unless_it_may_be_a_stranger(
 
 
 def test_the_example_of_the_guide_runs(program: _Program, tmp_path: Path) -> None:
-    guide = Path(__file__).parents[2] / "docs" / "guides" / "plugins.md"
-    (example,) = re.findall(r"```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
-    path = _written(tmp_path / "my.py", example)
+    path = _written(tmp_path / "my.py", _examples()[0])
     rows = [{"question": "How many?", "answer": "all 42"}, {"question": "Who?", "answer": ""}]
     _written(tmp_path / "quiz.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     quiz = ("--dataset", "quiz", "--loss_scale", "numbers", "--custom_register_path", path)
@@ -211,6 +209,54 @@ def test_the_example_of_the_guide_runs(program: _Program, tmp_path: Path) -> Non
     assert 2.0 in first["loss_scale"]
     assert "error" in second
     assert json.loads(derived.out.splitlines()[0])["length"] > first["length"]
+
+
+def _examples() -> list[str]:
+    """Return the Python of the guide, block by block."""
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "plugins.md"
+    return re.findall(r"```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_examples_of_what_trains_run(model: str, tmp_path: Path) -> None:
+    import torch
+
+    _written(tmp_path / "training.py", "\n".join(_examples()[1:]))
+    rows = [{"query": f"q{n}", "response": f"answer {n}", "label": n % 2} for n in range(12)]
+    _written(tmp_path / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    shared = (
+        "sft", "--model", model, "--external_plugins", "training.py", "--dataset", "rows.jsonl",
+        "--template", "chatml", "--split_dataset_ratio", "0.3", "--max_steps", "2", "--eval_steps", "2",
+        "--save_steps", "2", "--add_version", "false", "--optimizer", "sgd_momentum",
+        "--optim_args", "momentum=0.5", "--train_type", "attention_only", "--lora_rank", "4",
+    )  # fmt: skip
+
+    tokens = swiftx(
+        *shared, "--loss_type", "focal", "--metric", "last_token", "--output_dir", "tokens",
+        "--metric_for_best_model", "last_token", cwd=tmp_path,
+    )  # fmt: skip
+    classes = swiftx(
+        *shared, "--loss_type", "careful", "--task_type", "seq_cls", "--num_labels", "2",
+        "--output_dir", "classes", cwd=tmp_path,
+    )  # fmt: skip
+
+    assert (tokens.code, classes.code) == (0, 0), tokens.err + classes.err
+    for folder in ("tokens", "classes"):
+        assert (tmp_path / folder / "steps.txt").read_text() == "1\n2\n"
+        checkpoint = tmp_path / folder / "checkpoint-2"
+        adapter = json.loads((checkpoint / "adapter_config.json").read_text())
+        assert sorted(adapter["target_modules"]) == ["q_proj", "v_proj"]
+        assert (adapter["r"], adapter["lora_alpha"]) == (4, 8)
+        assert json.loads((checkpoint / "args.json").read_text())["optimizer"] == "sgd_momentum"
+        state = torch.load(checkpoint / "optimizer.pt")
+        assert state["param_groups"][0]["momentum"] == 0.5
+        assert all("momentum_buffer" in each for each in state["state"].values())
+    log = (tmp_path / "tokens" / "logging.jsonl").read_text().splitlines()
+    assert any(0 <= json.loads(line).get("eval_last_token", -1) <= 1 for line in log)
+    answered = swiftx(
+        "infer", "--adapters", "tokens/checkpoint-2", "--val_dataset", "rows.jsonl#1",
+        "--max_new_tokens", "1", cwd=tmp_path,
+    )  # fmt: skip
+    assert answered.code == 0, answered.err
 
 
 def test_a_trained_checkpoint_answers_from_another_folder(

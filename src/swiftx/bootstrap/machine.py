@@ -31,13 +31,22 @@ def registered_names() -> Mapping[str, frozenset[str]]:
 
 
 def _trained_by_name() -> Mapping[str, frozenset[str]]:
-    """Return the names of losses and metrics, those of plugins included."""
-    from swiftx.domain.training.extensions import LOSSES, METRICS
+    """Return the names of what trains, that of plugins included."""
+    from swiftx.domain.plans.tuner_names import BUILT_IN_TUNERS
+    from swiftx.domain.training.extensions import (
+        BUILT_IN_OPTIMIZERS,
+        LOSSES,
+        METRICS,
+        OPTIMIZERS,
+    )
     from swiftx.domain.training.task import BUILT_IN_LOSSES, BUILT_IN_METRICS
+    from swiftx.domain.tuning.registry import TUNERS
 
     return {
         "loss_type": BUILT_IN_LOSSES | set(LOSSES.names()),
         "metric": BUILT_IN_METRICS | set(METRICS.names()),
+        "optimizer": BUILT_IN_OPTIMIZERS | set(OPTIMIZERS.names()),
+        "train_type": BUILT_IN_TUNERS | set(TUNERS.names()),
     }
 
 

@@ -29,6 +29,7 @@ from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.meter import Meter, channels_of_all
 from swiftx.adapters.trainers.objectives import Batch, Objective
 from swiftx.adapters.trainers.order import EpochBatches
+from swiftx.adapters.trainers.plugin_parts import plugin_optimizer
 from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
@@ -261,6 +262,8 @@ class Loop(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         ratio, galore = self._plan.lora_plus_ratio, self._plan.galore
+        if self._plan.optimizer is not None and self.optimizer is None:
+            self.optimizer = plugin_optimizer(self._plan.optimizer, self.model, self.args)
         if galore is not None and self.optimizer is None:
             self.optimizer = galore_adamw(
                 self.model, galore, self.args, self.get_decay_parameter_names
@@ -342,9 +345,7 @@ class Loop(Trainer):
         self._tr_loss.fill_(kept["loss"])
         self._total_loss_scalar -= kept["loss"]  # it belongs to the mean of the run before
         self._globalstep_last_logged = kept["loss_since_step"]
-        if (
-            self.args.process_index == 0
-        ):  # counts are summed over the processes when they are logged
+        if self.args.process_index == 0:  # counts are summed over the processes for the log
             self._meter.restore(kept)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

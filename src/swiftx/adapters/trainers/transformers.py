@@ -20,6 +20,7 @@ from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.interrupts import StopRequest
 from swiftx.adapters.trainers.loop import Loop
 from swiftx.adapters.trainers.memory import peak_gib
+from swiftx.adapters.trainers.plugin_parts import plugin_callbacks
 from swiftx.adapters.trainers.processes import leave_at_exit
 from swiftx.adapters.trainers.run_log import RunLog
 from swiftx.domain.plans.encoded import Encoded
@@ -70,7 +71,7 @@ class TransformersTrainer:
                 log=log,
             )
             flow = StopFlow(plan, lambda: _anyone(loop, stop.pending))
-            others = (*loop.schedules, flow, _Recall(loop))
+            others = (*loop.schedules, flow, _Recall(loop), *plugin_callbacks())
             for callback in (*_callbacks(plan, arguments, observer, log), *others):
                 loop.add_callback(callback)
             loop.remove_callback(PrinterCallback)

@@ -1,17 +1,20 @@
-"""Names of modules and parameters: which ones a plan means, and what is wrong with those it names."""
+"""Names of modules and parameters: which ones a plan means, what is wrong with them; and plugins' tuners."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from peft import PeftConfig
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from swiftx.domain.plans.tuning import PeftPlan
+from swiftx.domain.plans.extending import TunerSettings
+from swiftx.domain.plans.tuning import PeftPlan, PluginTunerPlan
+from swiftx.domain.tuning.registry import TUNERS
 from swiftx.domain.tuning.targets import ALL_LINEAR, suffixes_of
-from swiftx.errors import ArgError, UsageError
+from swiftx.errors import ArgError, BackendError, UsageError
 
 _QUANTIZED_LINEAR = ("HQQLinear", "EetqLinear")
 """Linear layers of quantizing libraries that do not derive from torch's."""
@@ -114,3 +117,32 @@ def _unknown(argument: str, value: str, names: Sequence[str]) -> ArgError:
     return ArgError(
         argument, f"{argument}: nothing in the model is called {value!r}", f"there are {known}"
     )
+
+
+def plugin_config(plan: PluginTunerPlan, *, targets: list[str] | str, task_type: str) -> PeftConfig:
+    """Return what the plugin makes of the command line.
+
+    Raises:
+        BackendError: It fails, or makes something else.
+    """
+    settings = TunerSettings(
+        targets=targets,
+        modules_to_save=plan.modules_to_save,
+        task_type=task_type,
+        rank=plan.rank,
+        alpha=plan.alpha,
+        dropout=plan.dropout,
+        options=plan.options,
+    )
+    try:
+        made = TUNERS.get(plan.method).function(settings)
+    except Exception as error:  # it is the user's code: it may raise anything
+        raise BackendError(
+            f"the tuner {plan.method!r} of a plugin failed: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(made, PeftConfig):
+        raise BackendError(
+            f"the tuner {plan.method!r} of a plugin returned {made!r}",
+            hint="return a configuration of PEFT, such as peft.LoraConfig(...)",
+        )
+    return made

@@ -27,6 +27,7 @@ from swiftx.adapters.models.shifted_attention import SHIFTED
 from swiftx.adapters.tuners._shared import (
     check_names,
     embeddings_and_norms,
+    plugin_config,
     target_modules,
     touches_tied,
 )
@@ -39,6 +40,7 @@ from swiftx.domain.plans.tuning import (
     FourierFtPlan,
     LoraPlan,
     PeftPlan,
+    PluginTunerPlan,
     TunerPlan,
     VeraPlan,
 )
@@ -201,6 +203,10 @@ def _fields(plan: PeftPlan) -> dict[str, Any]:
 
 
 def _config(model: PreTrainedModel, plan: PeftPlan) -> PeftConfig:
+    if isinstance(plan, PluginTunerPlan):
+        return plugin_config(
+            plan, targets=target_modules(model, plan), task_type=_task_type(model).value
+        )
     kind = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[plan.method]]
     known = {field.name for field in dataclasses.fields(kind) if field.init}
     unknown = sorted(plan.options.keys() - known)

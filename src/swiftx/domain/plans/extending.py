@@ -74,6 +74,27 @@ class OptimizerSettings:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunerSettings:
+    """What the command line says of the tuner.
+
+    Attributes:
+        targets: Endings of the names of modules, or a regular expression over whole names.
+        modules_to_save: Endings of the names of modules that are trained whole.
+        task_type: PEFT's name of the task, such as `CAUSAL_LM`.
+        rank, alpha, dropout: `--lora_rank`, `--lora_alpha`, `--lora_dropout`.
+        options: `--peft_args`.
+    """
+
+    targets: Sequence[str] | str
+    modules_to_save: Sequence[str]
+    task_type: str
+    rank: int
+    alpha: int
+    dropout: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class LossPlugin:
     """A loss: of tokens, `TokenBatch` to that of each label, (B, K); of rows, `RowBatch` to their mean."""
@@ -105,3 +126,11 @@ class CallbackPlugin:
 
     name: str
     function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TunerPlugin:
+    """Makes a `PeftConfig` of PEFT, which says what is put on the model."""
+
+    name: str
+    function: Callable[[TunerSettings], Any]

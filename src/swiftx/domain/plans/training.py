@@ -40,6 +40,7 @@ class TrainPlan:
         task: How whole rows are learned; None where tokens are.
         token_loss: Name of a plugin's loss of tokens; None for the cross entropy.
         token_metric: Name of a plugin's metric of tokens.
+        optimizer: Name of a plugin's optimiser; None for that of the trainer's arguments.
         enable_channel_loss: Log the loss of each channel of the rows.
         router_aux_loss_coef: Weight of the loss that makes a mixture of experts use them evenly; 0: without.
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
@@ -70,6 +71,7 @@ class TrainPlan:
     task: TaskPlan | None = None
     token_loss: str | None = None
     token_metric: str | None = None
+    optimizer: str | None = None
     enable_channel_loss: bool = False
     router_aux_loss_coef: float = 0.0
     lora_plus_ratio: float | None = None

@@ -19,5 +19,7 @@ want more than rows (Poly a task number, Shadow a second model), and that are bu
 one family of models (X-LoRA, adaption prompt).
 """
 
+BUILT_IN_TUNERS = frozenset({*OWN_ARGUMENTS, *PEFT_METHODS})
+
 SAMPLED_INITS = ("lora-ga", "lora_ga", "eva", "corda")
 """Initialisations that look at training rows."""

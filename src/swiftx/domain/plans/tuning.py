@@ -109,6 +109,19 @@ class PeftPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PluginTunerPlan(PeftPlan):
+    """A tuner of a plugin; `method` is its name.
+
+    Attributes:
+        rank, alpha, dropout: For the plugin to use.
+    """
+
+    rank: int = 8
+    alpha: int = 32
+    dropout: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoraPlan(PeftPlan):
     """Low-rank adapters.
 

@@ -13,4 +13,7 @@ from swiftx.domain.plans.extending import (
 LOSSES: Names[LossPlugin] = Names("loss", ())
 METRICS: Names[MetricPlugin] = Names("metric", ())
 OPTIMIZERS: Names[OptimizerPlugin] = Names("optimizer", ())
+BUILT_IN_OPTIMIZERS = frozenset({"galore", "lorap", "muon", "multimodal"})
+"""Names that `--optimizer` has of its own; rules choose them."""
+
 CALLBACKS: Names[CallbackPlugin] = Names("callback", ())

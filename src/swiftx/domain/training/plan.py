@@ -14,7 +14,7 @@ from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
-from swiftx.domain.training.extensions import LOSSES, METRICS
+from swiftx.domain.training.extensions import LOSSES, METRICS, OPTIMIZERS
 from swiftx.domain.training.galore import galore_plan
 from swiftx.domain.training.task import loss_name, measured_names
 from swiftx.errors import ArgError, NotFound, UsageError
@@ -107,6 +107,7 @@ def train_plan(
         task=task,
         token_loss=_plugin(loss_name(args), LOSSES.names()) if task is None else None,
         token_metric=_plugin(args.metric, METRICS.names()) if task is None else None,
+        optimizer=_plugin(args.optimizer, OPTIMIZERS.names()),
         enable_channel_loss=args.enable_channel_loss,
         router_aux_loss_coef=args.router_aux_loss_coef,
         lora_plus_ratio=args.lorap_lr_ratio,

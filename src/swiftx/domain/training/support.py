@@ -11,6 +11,7 @@ from typing import Any
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.args.spec import specs_of
+from swiftx.domain.training.extensions import OPTIMIZERS
 from swiftx.domain.training.tuner_support import TUNER_ARGUMENTS, idle_tuner_arguments
 from swiftx.errors import NotBuiltYet
 
@@ -64,6 +65,7 @@ RUNS = TUNER_ARGUMENTS | _words(
 """Done as asked."""
 
 ONLY: Mapping[str, Callable[[Any], bool]] = {
+    "optimizer": lambda value: value in OPTIMIZERS,
     "logging_nan_inf_filter": bool,
     "save_safetensors": bool,
     "train_sampling_strategy": lambda value: value in {"random", "sequential", "group_by_length"},
@@ -72,7 +74,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 """Done for the values for which the function is true, refused for the others."""
 
 NOT_BUILT = _words(
-    "sequence_parallel_size optimizer "
+    "sequence_parallel_size "
     "init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftx.domain.args.groups.training import TrainingArgs
-from swiftx.domain.plans.tuner_names import SAMPLED_INITS
+from swiftx.domain.plans.tuner_names import PEFT_METHODS, SAMPLED_INITS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -47,13 +47,16 @@ _BY_TUNER = {
     "reft": _words("reft_layer_key reft_layers reft_rank reft_intervention_type reft_args"),
 }
 
+_OF_PLUGINS = _MODULES | _words("lora_rank lora_alpha lora_dropout")
+
 TUNER_ARGUMENTS = frozenset().union(_LORA_GA, _SAMPLED, *_BY_TUNER.values())
 """Every argument of a tuner that is built."""
 
 
 def idle_tuner_arguments(args: TrainingArgs) -> frozenset[str]:
     """Return the tuner arguments that change nothing in this run."""
-    used = _BY_TUNER.get(args.train_type, _MODULES)
+    others = _MODULES if args.train_type in PEFT_METHODS else _OF_PLUGINS
+    used = _BY_TUNER.get(args.train_type, others)
     if args.train_type in ("lora", "longlora"):
         initialisation = str(args.init_weights).lower()
         used |= _SAMPLED if initialisation in SAMPLED_INITS else frozenset()

@@ -16,11 +16,13 @@ from swiftx.domain.plans.tuning import (
     LlamaProPlan,
     LoraPlan,
     PeftPlan,
+    PluginTunerPlan,
     ReftPlan,
     SampledInit,
     TunerPlan,
     VeraPlan,
 )
+from swiftx.domain.tuning.registry import TUNERS
 from swiftx.errors import ArgError, UsageError
 
 _CHANGES_BASE = ("pissa", "olora", "lora-ga", "lora_ga", "corda")
@@ -231,6 +233,14 @@ def _peft(args: TrainingArgs, train_type: str) -> PeftPlan:
             )
         case "bone":
             return BonePlan(**modules, rank=args.lora_rank, dropout=args.lora_dropout)
+    if train_type in TUNERS:
+        return PluginTunerPlan(
+            **modules,
+            method=train_type,
+            rank=args.lora_rank,
+            alpha=args.lora_alpha,
+            dropout=args.lora_dropout,
+        )
     if train_type not in PEFT_METHODS:
         known = ", ".join((*OWN_ARGUMENTS, *PEFT_METHODS))
         raise UsageError(

@@ -8,7 +8,7 @@ from swiftx.domain.args.coerce import one_of
 from swiftx.domain.args.plugins import ARGUMENTS as PLUGINS
 from swiftx.domain.args.plugins import all_ran
 from swiftx.domain.args.rule import Check, Facts, Values
-from swiftx.domain.plans.tuner_names import OWN_ARGUMENTS, PEFT_METHODS
+from swiftx.domain.plans.tuner_names import BUILT_IN_TUNERS
 from swiftx.errors import ArgError
 
 _REGISTERED_AS = {
@@ -28,7 +28,7 @@ _REGISTERED_AS = {
     "report_to": "report_to",
 }
 _BUILT_IN = {
-    "train_type": frozenset({*OWN_ARGUMENTS, *PEFT_METHODS}),
+    "train_type": BUILT_IN_TUNERS,
     "optimizer": frozenset({"galore", "lorap", "muon", "multimodal"}),
     "loss_type": frozenset(
         {
