@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from queue import SimpleQueue
 from typing import Any
@@ -227,6 +229,26 @@ def test_failure_of_the_model_reaches_whoever_waits(
         engine.generate([greedy(prompt) for prompt in prompts])
     monkeypatch.undo()
     assert engine.generate([greedy(prompts[0])])[0].text
+
+
+def test_process_may_end_in_the_middle_of_an_answer(tiny_model: str) -> None:
+    script = f"""
+import transformers
+from swiftx.adapters.engines.transformers import TransformersEngine
+from swiftx.adapters.tokenizers.huggingface import load_tokenizer
+from swiftx.domain.plans.inference import GenerationPlan, Request
+model = transformers.AutoModelForCausalLM.from_pretrained({tiny_model!r})
+engine = TransformersEngine(model, load_tokenizer({tiny_model!r}))
+for number in range(8):
+    engine.submit(Request(prompt_ids=[70 + number], generation=GenerationPlan()), lambda _: None)
+next(engine.stream(Request(prompt_ids=[70], generation=GenerationPlan(temperature=0))))
+"""
+
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=120
+    )
+
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_answers_wait_when_the_memory_is_full(

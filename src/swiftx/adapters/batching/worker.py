@@ -18,7 +18,7 @@ from swiftx.adapters.batching.answers import Answer
 from swiftx.adapters.batching.batch import Reading, Running
 from swiftx.adapters.batching.model import SharedModel
 from swiftx.adapters.batching.plain import PlainGeneration
-from swiftx.adapters.batching.sampling import Choice, choose
+from swiftx.adapters.batching.sampling import choose
 from swiftx.adapters.batching.slots import States
 from swiftx.domain.inference.prefixes import PrefixBlocks
 from swiftx.domain.inference.scheduling import Candidate, Limits, next_group, to_give_way
@@ -147,6 +147,8 @@ class Worker:
         for batch in tuple(self._running.values()):
             if batch.answers:
                 self._grow(batch)
+        # An empty batch would keep the buffers of its largest hour.
+        self._running = {name: batch for name, batch in self._running.items() if batch.answers}
 
     def _goes_alone(self, answer: Answer) -> bool:
         return self._model.alone is not None or answer.plan.num_beams > 1
@@ -178,7 +180,7 @@ class Worker:
 
     def _failed_reading(self, answers: Sequence[Answer], error: Exception) -> None:
         """One of several failed: read them one by one, to find which."""
-        left = [answer for answer in answers if not self._is_running(answer)]
+        left = [each for each in answers if not each.finished and not self._is_running(each)]
         if len(left) > 1:
             self._single += left
         else:
@@ -231,7 +233,11 @@ class Worker:
             states = reading.states(row, 0, length)
             self._limit_room(states)
             self._keep(answer, length, reading, row)
-            if not self._said(answer, choices[row]):
+            piece = answer.take(choices[row])
+            if answer.finished:
+                self._count(answer)
+            answer.tell(piece)
+            if not answer.finished:
                 batch.join(answer, states)
 
     def _grow(self, batch: Running) -> None:
@@ -246,23 +252,14 @@ class Worker:
             self._running.pop(batch.adapter)
             self._fail(batch.answers, error)
             return
-        ended = [
-            row
-            for row, (answer, choice) in enumerate(zip(batch.answers, choices, strict=True))
-            if self._said(answer, choice)
-        ]
-        for row in reversed(ended):
-            answer = batch.answers[row]
-            self._keep(answer, len(answer.ids) - 1, batch, row)
-            batch.leave(row)
-
-    def _said(self, answer: Answer, choice: Choice) -> bool:
-        """Give an answer its next token; return whether that was its last one."""
-        piece = answer.take(choice)
-        if answer.finished:
-            self._count(answer)
-        answer.tell(piece)
-        return answer.finished
+        answers = tuple(batch.answers)
+        pieces = [answer.take(choice) for answer, choice in zip(answers, choices, strict=True)]
+        for row in reversed(range(len(answers))):
+            if answers[row].finished:
+                self._keep(answers[row], len(answers[row].ids) - 1, batch, row)
+                self._count(batch.leave(row))
+        for answer, piece in zip(answers, pieces, strict=True):
+            answer.tell(piece)
 
     def _keep(self, answer: Answer, length: int, source: Reading | Running, row: int) -> None:
         """Keep what was computed of an answer's first tokens, for prompts that begin with them."""

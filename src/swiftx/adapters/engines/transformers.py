@@ -5,6 +5,7 @@ The work is done by `adapters/batching`; this module refuses what cannot be serv
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -59,9 +60,10 @@ class TransformersEngine:
         shared = SharedModel(cast(Any, model), adapters)
         self._tokenizer = tokenizer
         self._vocabulary = shared.vocabulary
-        self._worker: Worker | None = Worker(
-            shared, tokenizer, limits=limits or Limits(), prefix_bytes=prefix_bytes
-        )
+        worker = Worker(shared, tokenizer, limits=limits or Limits(), prefix_bytes=prefix_bytes)
+        self._worker: Worker | None = worker
+        # A thread that is inside torch when the interpreter ends would abort the process.
+        weakref.finalize(self, worker.close)
         self._last_stats = EngineStats()
         self._grammars: Grammars | None = None
         self.facts = EngineFacts(
@@ -172,7 +174,7 @@ class TransformersEngine:
             try:
                 from swiftx.adapters.batching.grammar import Grammars
             except ImportError as error:
-                raise MissingDependency("llguidance", extra="json") from error
+                raise MissingDependency("llguidance", extra="serve") from error
             if not _is_fast(self._tokenizer):
                 raise UsageError([ArgError(None, "JSON schemas need a fast tokenizer.")])
             raw = cast(Any, self._tokenizer).raw
