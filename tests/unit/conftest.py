@@ -14,7 +14,11 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("swiftx", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("swiftx")
 
 _HERE = Path(__file__).parent
 
