@@ -16,6 +16,7 @@ BENCHES = (
     "sft_memory",
     "kill_loop",
     "engine",
+    "training",
 )
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora.layer import Linear
+from tests.contract.trainer_contract import ROWS, plan
+from tests.fakes.observer import RecordingObserver
+from tests.fakes.tokenizer import ByteTokenizer
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from swiftx.adapters.trainers.lora_kernel import LoraProduct, draw_kept, quicken_lora
+from swiftx.adapters.trainers.transformers import TransformersTrainer
+from swiftx.domain.plans.loading import ModelHandle
 
 IDS = torch.arange(3, 19).view(2, 8)
 
@@ -107,3 +114,20 @@ def test_whatever_the_layer_is_used_for_its_outputs_are_pefts(tiny_model: str, w
         expected, found = (model(input_ids=IDS).logits for model in (slow, quick))
 
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_run_trains_with_the_quick_layers(tiny_model: str, tmp_path: Path) -> None:
+    model = lora(tiny_model)
+    layer = next(module for module in model.modules() if type(module) is Linear)
+
+    TransformersTrainer().fit(
+        ModelHandle(model),
+        ByteTokenizer(),
+        plan(tmp_path, arguments={"max_steps": 1, "save_strategy": "no"}),
+        train=ROWS,
+        validation=(),
+        observer=RecordingObserver(),
+    )
+
+    result = layer(torch.ones(1, 2, layer.in_features))
+    assert result.grad_fn.name() == "LoraProductBackward"

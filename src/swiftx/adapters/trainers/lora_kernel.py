@@ -131,7 +131,8 @@ class LoraProduct(torch.autograd.Function):
         seen_NI, kept_NI, low_NR, weight_OI, a_RI, b_OR = ctx.saved_tensors
         out_NO = gradients[0].reshape(-1, weight_OI.shape[0])
         low_gradient_NR = (out_NO @ b_OR).mul_(ctx.factor)
-        b_gradient_OR = torch.mm(out_NO.T, low_NR).mul_(ctx.factor)
+        # The other way round, a CPU's product would be four times as slow.
+        b_gradient_OR = (low_NR.T @ out_NO).mul_(ctx.factor).T
         a_gradient_RI = low_gradient_NR.T @ seen_NI
         x_gradient: Tensor | None = None
         if ctx.needs_input_grad[0]:

@@ -19,6 +19,7 @@ from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.interrupts import StopRequest
 from swiftx.adapters.trainers.loop import Loop
+from swiftx.adapters.trainers.lora_kernel import quicken_lora
 from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.plugin_parts import plugin_callbacks
 from swiftx.adapters.trainers.processes import leave_at_exit
@@ -59,6 +60,8 @@ class TransformersTrainer:
         leads = arguments.process_index == 0
         writer = CheckpointWriter(plan, tokenizer, leads=leads, observer=observer)
         writer.recover()
+        if not arguments.torch_compile:  # it fuses PEFT's own operations
+            quicken_lora(cast(nn.Module, model))
         log = RunLog(plan.output_dir)
         with StopRequest() as stop:
             loop = Loop(
