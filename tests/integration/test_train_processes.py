@@ -93,6 +93,61 @@ def test_two_processes_have_the_losses_of_one_with_the_same_total_batch(
     }
 
 
+def test_embeddings_are_held_against_the_documents_of_all_processes(
+    tiny_model: str, tmp_path: Path
+) -> None:
+    def said(role: str, text: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": text}]
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "messages": said("user", f"question {number}"),
+                    "positive_messages": [said("assistant", "yes" * (number + 1))],
+                    "negative_messages": [
+                        said("assistant", f"no {each}") for each in range(number % 3)
+                    ],
+                }
+            )
+            + "\n"
+            for number in range(8)
+        ),
+        encoding="utf-8",
+    )
+    arguments = {
+        "model": tiny_model,
+        "template": "chatml",
+        "dataset": str(rows),
+        "task_type": "embedding",
+        "loss_type": "infonce",
+        "add_version": "false",
+        "lora_dropout": "0",
+        "learning_rate": "1e-3",
+        "gradient_accumulation_steps": "1",
+        "max_steps": "3",
+        "logging_steps": "1",
+        "save_strategy": "no",
+        "dataloader_num_workers": "0",
+        "average_tokens_across_devices": "true",
+        "report_to": "none",
+    }
+
+    one = {**arguments, "output_dir": str(tmp_path / "one"), "per_device_train_batch_size": "4"}
+    sft(one)
+    apart = {**one, "output_dir": str(tmp_path / "apart"), "per_device_train_batch_size": "2"}
+    sft({**apart, "gradient_accumulation_steps": "2"})
+    _in_two_processes({**apart, "output_dir": str(tmp_path / "two")})
+
+    alone, shared, halves = (_lines(tmp_path / name) for name in ("one", "two", "apart"))
+    for name in ("loss", "grad_norm"):
+        expected = [line[name] for line in alone if name in line]
+        assert [line[name] for line in shared if name in line] == pytest.approx(expected, abs=1e-4)
+        # Without the documents of the other half it is another loss.
+        assert [line[name] for line in halves if name in line] != pytest.approx(expected, abs=1e-2)
+
+
 def test_the_launcher_passes_the_exit_code_of_its_processes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
