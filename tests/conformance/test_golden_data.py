@@ -213,7 +213,7 @@ def test_sampling_and_splitting(record: dict[str, Any]) -> None:
         return
     parts = [Part("rows", 10, record["n"])]
 
-    def order() -> tuple[list[int], list[int]]:
+    def order() -> tuple[Sequence[int], Sequence[int]]:
         return arrange(
             parts,
             ratio=record["split_dataset_ratio"],
@@ -228,8 +228,8 @@ def test_sampling_and_splitting(record: dict[str, Any]) -> None:
         return
     train, validation = order()
 
-    assert train == [int(index) for index in record["train"] or []]
-    assert validation == [int(index) for index in record["val"] or []]
+    assert list(train) == [int(index) for index in record["train"] or []]
+    assert list(validation) == [int(index) for index in record["val"] or []]
 
 
 @pytest.mark.parametrize("record", _records("data_load.jsonl"), ids=str)

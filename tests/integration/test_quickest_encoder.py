@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from swiftx.adapters.tokenizers import words as memory
 from swiftx.adapters.tokenizers.quickest import Encode, QuickestEncoder, Way, end_to_end
 from swiftx.adapters.tokenizers.words import WordEncoder
 from swiftx.domain.ports.tokenizer import FlatTokens
@@ -102,6 +103,19 @@ def test_words_from_memory_have_the_ids_of_whole_texts(backend: Tokenizer) -> No
 
     assert encode is not None
     assert encode(texts) == _exact(backend, texts)
+    assert encode(texts) == _exact(backend, texts)
+
+
+def test_a_full_memory_of_words_begins_anew_and_gives_the_same_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "_WORDS_KEPT", 8)
+    backend = _trained(pre_tokenizers.ByteLevel(add_prefix_space=False))
+    backend.add_tokens([AddedToken("<mask>", lstrip=True)])
+    encode = WordEncoder.of(backend)
+    texts = [f"{text} n{number} a  <mask> b" for number, text in enumerate(_texts())]
+
+    assert encode is not None
     assert encode(texts) == _exact(backend, texts)
 
 

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, NamedTuple, overload
 
 import pyarrow as pa
@@ -43,6 +44,7 @@ class ArrowWriter:
         self.path = path
         self._owner = owner
         self._waiting = _Batch()
+        self._batches: list[int] = []
         try:
             self._file = pa.OSFile(path, "wb")
             self._writer = pa.ipc.new_file(self._file, _SCHEMA)
@@ -62,7 +64,8 @@ class ArrowWriter:
             self._file.close()
         except OSError as error:
             raise _failure(self.path, error) from error
-        return ArrowRows(self.path, owner=self._owner)
+        # Counted while writing: to read it here would bring parts of every batch into memory.
+        return ArrowRows(self.path, owner=self._owner, batches=self._batches)
 
     def _flush(self) -> None:
         batch, self._waiting = self._waiting, _Batch()
@@ -70,6 +73,7 @@ class ArrowWriter:
             return
         try:
             self._writer.write_batch(batch.arrow())
+            self._batches.append(len(batch.numbers))
         except OSError as error:
             raise _failure(self.path, error) from error
 
@@ -80,13 +84,16 @@ class ArrowRows(StoredRows):
     Args:
         path: The file.
         owner: Kept alive with the rows.
+        batches: How many rows each batch has; None reads it.
 
     Raises:
         DataError: The file is not whole, or no file of encoded rows.
         StorageError: It cannot be opened.
     """
 
-    def __init__(self, path: str, *, owner: object = None) -> None:
+    def __init__(
+        self, path: str, *, owner: object = None, batches: Sequence[int] | None = None
+    ) -> None:
         self.path = path
         self._owner = owner
         try:
@@ -98,9 +105,7 @@ class ArrowRows(StoredRows):
         if self._reader.schema != _SCHEMA:
             raise DataError("these are no encoded rows of this version", source=path)
         self._views: dict[int, _View] = {}
-        self._starts = [0]
-        for index in range(self._reader.num_record_batches):
-            self._starts.append(self._starts[-1] + self._reader.get_batch(index).num_rows)
+        self._starts = list(accumulate(self._batches() if batches is None else batches, initial=0))
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -130,6 +135,10 @@ class ArrowRows(StoredRows):
         for batch in range(len(self._starts) - 1):
             ends = self._view(batch).ids.ends
             yield from (ends[i + 1] - ends[i] for i in range(len(ends) - 1))
+
+    def _batches(self) -> Iterator[int]:
+        for index in range(self._reader.num_record_batches):
+            yield self._reader.get_batch(index).num_rows
 
     def _view(self, batch: int) -> _View:
         if batch not in self._views:

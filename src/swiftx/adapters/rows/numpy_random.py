@@ -6,7 +6,9 @@ shuffles, splits and interleaves with the latter, drawing choices in blocks of 1
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.random  # numpy itself loads it only when it is first used
@@ -22,9 +24,8 @@ class NumpyDraws:
     def __init__(self, seed: int) -> None:
         self._state = np.random.RandomState(seed)
 
-    def permutation(self, count: int) -> list[int]:
-        order: list[int] = self._state.permutation(count).tolist()
-        return order
+    def permutation(self, count: int) -> array[int]:
+        return _in_array(self._state.permutation(count))
 
     def below(self, bound: int) -> int:
         return int(self._state.randint(0, bound))
@@ -36,15 +37,18 @@ class NumpyGenerator:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
 
-    def permutation(self, count: int) -> list[int]:
-        order: list[int] = self._rng.permutation(count).tolist()
-        return order
+    def permutation(self, count: int) -> array[int]:
+        return _in_array(self._rng.permutation(count))
 
     def choices(self, probabilities: Sequence[float]) -> Iterator[int]:
         while True:
             yield from self._rng.choice(
                 len(probabilities), size=_BLOCK, p=list(probabilities)
             ).tolist()
+
+
+def _in_array(order: Any) -> array[int]:
+    return array("q", order.astype(np.int64).tobytes())
 
 
 class NumpyShuffler:

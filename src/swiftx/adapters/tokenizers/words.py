@@ -34,7 +34,7 @@ _FOLDED = "\u017f\u212a"  # the long s and the Kelvin sign are `s` and `k` where
 _CLASSES = ("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No")
 _PROPERTY = re.compile(r"\\([pP])\{(\w+)\}|\\([sS])|\\.|\[\^?|\]", re.DOTALL)
 _ID_BYTES = array("i").itemsize
-_WORDS_KEPT = 200_000
+_WORDS_KEPT = 16_384  # twice as many at most, some 6 MB
 _LONGEST_KEPT = 64
 
 
@@ -78,10 +78,11 @@ class WordEncoder:
         added = backend.get_added_tokens_decoder()
         contents = sorted((token.content for token in added.values()), key=len, reverse=True)
         self._parts_of = re.compile(f"({'|'.join(map(re.escape, contents)) or '(?!)'})").split
-        self._ids = _Ids(_without_splitting(backend))
+        tokens: dict[str, bytes | None] = {}
         for token_id, token in added.items():
             moves = token.lstrip or token.rstrip or token.single_word or not token.content.isascii()
-            self._ids[token.content] = None if moves else array("i", [token_id]).tobytes()
+            tokens[token.content] = None if moves else array("i", [token_id]).tobytes()
+        self._ids = _Ids(_without_splitting(backend), tokens)
 
     @classmethod
     def of(cls, backend: Tokenizer) -> WordEncoder | None:
@@ -120,14 +121,32 @@ class WordEncoder:
 
 
 class _Ids(dict[str, Any]):
-    """Words and added tokens → their ids as bytes, looked up in the library once."""
+    """Words and added tokens → their ids as bytes, looked up in the library when they are new.
 
-    def __init__(self, merges: Tokenizer) -> None:
+    When the memory is full it begins anew, and takes over what is met again of the memory before: words
+    that come often stay, and those that come once (numbers, names) do not pile up.
+
+    Args:
+        merges: The library's tokenizer of single words.
+        added: Added tokens with their ids, which are never forgotten; None for one that needs the library.
+    """
+
+    def __init__(self, merges: Tokenizer, added: Mapping[str, bytes | None]) -> None:
+        super().__init__(added)
         self._merges = merges
+        self._added = added
+        self._before: dict[str, bytes] = {}
 
     def __missing__(self, word: str) -> bytes:
-        ids = array("i", self._merges.encode(word, add_special_tokens=False).ids).tobytes()
-        if len(word) <= _LONGEST_KEPT and len(self) < _WORDS_KEPT:
+        ids = self._before.get(word)
+        if ids is None:
+            found = self._merges.encode(word, add_special_tokens=False).ids
+            ids = array("i", found).tobytes()
+        if len(word) <= _LONGEST_KEPT:
+            if len(self) >= _WORDS_KEPT + len(self._added):
+                self._before = dict(self)
+                self.clear()
+                self.update(self._added)
             self[word] = ids
         return ids
 

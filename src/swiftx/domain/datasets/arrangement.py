@@ -1,8 +1,13 @@
-"""Sizes of data sets → the order of training and validation rows. Index arithmetic only."""
+"""Sizes of data sets → the order of training and validation rows. Index arithmetic only.
+
+They are arrays: a list of Python numbers takes five times the room, and a data set may have millions of rows.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from swiftx.domain.datasets.mixing import interleaved
@@ -13,8 +18,8 @@ from swiftx.domain.ports.random import Draws, Shuffler
 class Arrangement(NamedTuple):
     """Row indices into all data sets laid end to end."""
 
-    train: list[int]
-    validation: list[int]
+    train: Sequence[int]
+    validation: Sequence[int]
 
 
 class Mix(NamedTuple):
@@ -45,14 +50,14 @@ def arrange(
         UsageError, DataError: See `split` and `interleaved`.
     """
     draws = shuffler.draws(seed)
-    train: list[list[int]] = []
-    validation: list[list[int]] = []
+    train: list[Sequence[int]] = []
+    validation: list[Sequence[int]] = []
     offset = 0
     for part in parts:
         sides = split(part, ratio=ratio, shuffle=shuffle, draws=draws, shuffler=shuffler)
         for rows, side in zip((train, validation), sides, strict=True):
             if side:
-                rows.append([offset + index for index in side])
+                rows.append(array("q", (offset + index for index in side)))
         offset += part.rows
     mixed = [_mixed(rows, mix, draws=draws, shuffler=shuffler) for rows in (train, validation)]
     if shuffle:
@@ -61,24 +66,24 @@ def arrange(
 
 
 def _mixed(
-    rows: Sequence[list[int]], mix: Mix | None, *, draws: Draws, shuffler: Shuffler
-) -> list[int]:
+    rows: Sequence[Sequence[int]], mix: Mix | None, *, draws: Draws, shuffler: Shuffler
+) -> Sequence[int]:
     if mix is None:
-        return [index for part in rows for index in part]
+        return array("q", chain.from_iterable(rows))
     generator = shuffler.generator(draws.below(SEED_BOUND))  # drawn even where nothing is mixed
     if len(rows) <= 1:
-        return list(rows[0]) if rows else []
+        return rows[0] if rows else array("q")
     order = interleaved(
         [len(part) for part in rows],
         mix.probabilities,
         stopping_strategy=mix.stopping_strategy,
         generator=generator,
     )
-    return [rows[part][index] for part, index in order]
+    return array("q", (rows[part][index] for part, index in order))
 
 
-def _shuffled(rows: list[int], *, draws: Draws, shuffler: Shuffler) -> list[int]:
+def _shuffled(rows: Sequence[int], *, draws: Draws, shuffler: Shuffler) -> Sequence[int]:
     if not rows:
         return rows
     order = shuffler.generator(draws.below(SEED_BOUND)).permutation(len(rows))
-    return [rows[index] for index in order]
+    return array("q", (rows[index] for index in order))

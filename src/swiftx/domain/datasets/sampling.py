@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+
 from swiftx.domain.ports.random import Draws
 
 
-def sampled(rows: int, count: int, *, draws: Draws | None) -> list[int]:
+def sampled(rows: int, count: int, *, draws: Draws | None) -> array[int]:
     """Return the indices of `count` of `rows` rows: whole copies in order, then a part of one.
 
     Args:
@@ -13,11 +15,11 @@ def sampled(rows: int, count: int, *, draws: Draws | None) -> list[int]:
         draws: Makes the partial copy a random one without replacement; None takes the first rows.
 
     Example:
-        >>> sampled(3, 5, draws=None)
+        >>> sampled(3, 5, draws=None).tolist()
         [0, 1, 2, 0, 1]
     """
     copies, remainder = divmod(count, rows)
-    order = list(range(rows)) * copies
+    order = array("q", range(rows)) * copies
     if remainder:
-        order += draws.permutation(rows)[:remainder] if draws else range(remainder)
+        order.extend(draws.permutation(rows)[:remainder] if draws else range(remainder))
     return order

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from swiftx.domain.datasets.sampling import sampled
@@ -23,8 +25,8 @@ class Part(NamedTuple):
 class Split(NamedTuple):
     """Row indices of one data set."""
 
-    train: list[int]
-    validation: list[int]
+    train: Sequence[int]
+    validation: Sequence[int]
 
 
 def split(part: Part, *, ratio: float, shuffle: bool, draws: Draws, shuffler: Shuffler) -> Split:
@@ -56,13 +58,13 @@ def split(part: Part, *, ratio: float, shuffle: bool, draws: Draws, shuffler: Sh
             source=source,
             hint="Lower --split_dataset_ratio, or give the validation rows with --val_dataset.",
         )
-    order = list(range(rows))
+    order: Sequence[int] = range(rows)
     validation, rest = order[rows - held :], order[: rows - held]
     if shuffle:
         order = shuffler.generator(draws.below(SEED_BOUND)).permutation(rows)
         validation, rest = order[:held], order[held:]
     train = sampled(len(rest), wanted - held, draws=sampling)
-    return Split([rest[index] for index in train], validation)
+    return Split(array("q", (rest[index] for index in train)), validation)
 
 
 def _refuse_repeats(rows: int, wanted: int, *, source: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -227,7 +228,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.kept = 0
-        self.lengths = array("q")
+        self.lengths = array("i")
         self.trained: int | None = None
         self.dropped = DropTally()
         self.notes = Notes()
@@ -246,10 +247,19 @@ class Counts:
         return RowStatistics(
             kept=self.kept,
             dropped=self.dropped.dropped(),
-            lengths=array("q", sorted(self.lengths)),
+            lengths=_in_order(self.lengths),
             trained=self.trained,
             **self.notes.of,
         )
+
+
+def _in_order(lengths: array[int]) -> array[int]:
+    """Return lengths sorted, without a Python object for each: there may be millions, but few kinds."""
+    counts = Counter(lengths)
+    ordered = array(lengths.typecode)
+    for length in sorted(counts):
+        ordered += array(lengths.typecode, (length,)) * counts[length]
+    return ordered
 
 
 def histogram_lines(bins: Sequence[Bin]) -> list[str]:

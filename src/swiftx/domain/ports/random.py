@@ -9,7 +9,7 @@ from typing import Protocol
 class Draws(Protocol):
     """A seeded stream of decisions; each call moves it on."""
 
-    def permutation(self, count: int) -> list[int]:
+    def permutation(self, count: int) -> Sequence[int]:
         """Return 0 … count-1 in random order; empty for 0."""
         ...
 
@@ -21,7 +21,7 @@ class Draws(Protocol):
 class Generator(Protocol):
     """A second kind of seeded stream, made from one drawn seed for one decision."""
 
-    def permutation(self, count: int) -> list[int]:
+    def permutation(self, count: int) -> Sequence[int]:
         """Return 0 … count-1 in random order; empty for 0."""
         ...
 
