@@ -32,6 +32,23 @@ class RowSinkContract:
 
         assert self.read(sink, f"{root}/rows.jsonl") == [{"n": 0}, {"n": 1}]
 
+    def test_opening_counts_the_rows_that_are_there(self, sink: RowSink, root: str) -> None:
+        assert sink.open(f"{root}/rows.jsonl") == 0
+        sink.write([{"n": 1}, {"n": 2}])
+        sink.close()
+
+        assert sink.open(f"{root}/rows.jsonl") == 2
+        sink.close()
+
+    def test_rows_are_read_again_from_any_of_them(self, sink: RowSink, root: str) -> None:
+        sink.open(f"{root}/rows")
+        sink.write([{"n": 1}, {"a\n": "汉"}, {"n": 3}])
+        sink.close()
+
+        assert list(sink.rows(f"{root}/rows")) == [{"n": 1}, {"a\n": "汉"}, {"n": 3}]
+        assert list(sink.rows(f"{root}/rows", start=2)) == [{"n": 3}]
+        assert list(sink.rows(f"{root}/rows", start=3)) == []
+
     def test_opening_makes_an_empty_file_and_missing_folders(
         self, sink: RowSink, root: str
     ) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from tests.fakes.storage import InMemoryStorage
+
 from swiftx.domain.ports.rows import RawRow
 from swiftx.errors import NotFound, StorageError
 
@@ -48,15 +50,29 @@ class InMemoryRows:
 
 
 class InMemorySink:
-    """A `RowSink` that keeps the rows of each path."""
+    """A `RowSink` that keeps the rows of each path.
 
-    def __init__(self) -> None:
+    Args:
+        storage: Where the paths are seen as files, and from where they can be removed.
+    """
+
+    def __init__(self, storage: InMemoryStorage | None = None) -> None:
         self.files: dict[str, list[RawRow]] = {}
         self._path: str | None = None
+        self._storage = storage
+        self.seen: set[str] = set()
 
-    def open(self, path: str) -> None:
+    def open(self, path: str) -> int:
         self._path = path
-        self.files.setdefault(path, [])
+        if self._storage is not None:
+            if path in self.seen and not self._storage.is_file(path):
+                del self.files[path]
+            self.seen.add(path)
+            self._storage.put(path, "")
+        return len(self.files.setdefault(path, []))
+
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
+        yield from deepcopy(self.files[path][start:])
 
     def write(self, rows: Sequence[RawRow]) -> None:
         if self._path is None:

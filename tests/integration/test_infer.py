@@ -30,8 +30,10 @@ from swiftx.cli.chat import ConsoleTerminal
 from swiftx.cli.output import Output
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.inference.alone import Alone
 from swiftx.domain.plans.facts import DeviceFacts
-from swiftx.domain.usecases.infer import InferFacts, InferOutcome, InferPorts, infer
+from swiftx.domain.usecases.infer import infer
+from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
 from swiftx.domain.usecases.merge_lora import MergePorts
 from swiftx.errors import StorageError
 
@@ -82,6 +84,7 @@ def answer(
     )
     ports = InferPorts(
         data=DataPorts(FileRows(), storage, NumpyShuffler(), lambda _: InMemoryHub({})),
+        group=Alone(),
         tokenizer=TransformersLoader().tokenizer,
         engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
         service=make_service,

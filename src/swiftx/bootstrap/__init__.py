@@ -26,7 +26,7 @@ from swiftx.domain.args.rule import Facts
 from swiftx.domain.args.sources import Given
 from swiftx.domain.launching.plan import launch_plan, world_size
 from swiftx.domain.ports.system import Reporter
-from swiftx.errors import ArgError, Interrupted, NotBuiltYet
+from swiftx.errors import ArgError, DataError, Interrupted, NotBuiltYet
 
 if TYPE_CHECKING:
     from swiftx.domain.plans.preview import PreviewRow
@@ -162,6 +162,7 @@ def launch(command: str, resolved: Resolved[Any], argv: Sequence[str]) -> int | 
         command=command,
         arguments=argv,
         output_dir=getattr(resolved.args, "output_dir", None),
+        result_path=resolved.args.result_path if command == "infer" else None,
     )
     if plan is None:
         return None
@@ -252,8 +253,9 @@ def _train(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
 
 
 def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: Terminal) -> int:
-    from swiftx.bootstrap.ports import counted, infer_ports
-    from swiftx.domain.usecases.infer import InferFacts, infer
+    from swiftx.bootstrap.ports import counted, infer_ports, process_group
+    from swiftx.domain.usecases.infer import infer
+    from swiftx.domain.usecases.infer_ports import InferFacts
 
     known = InferFacts(
         model=None if resolved.args.base_url else model_of(facts),
@@ -263,12 +265,22 @@ def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: 
         world_size=facts.world_size,
         random_response=random_response(),
     )
-    with counted("Answering") as answering, counted("Merging") as merging:
+    with (
+        process_group(facts) as group,
+        counted("Answering") as answering,
+        counted("Merging") as merging,
+    ):
         ports = infer_ports(
-            resolved.args, facts, reporter, terminal, answering=answering, merging=merging
+            resolved.args,
+            facts,
+            reporter,
+            terminal,
+            group=group,
+            answering=answering,
+            merging=merging,
         )
-        infer(resolved.args, ports, known)
-    return 0
+        outcome = infer(resolved.args, ports, known)
+    return DataError.exit_code if outcome.failed else 0
 
 
 def _deploy(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swiftx import __version__
@@ -18,10 +20,11 @@ from swiftx.domain.ports.system import Reporter
 
 if TYPE_CHECKING:
     from swiftx.adapters.reporters.counting import CountReport
+    from swiftx.domain.ports.group import ProcessGroup
     from swiftx.domain.ports.terminal import Terminal
     from swiftx.domain.ports.trainer import StepObserver
     from swiftx.domain.training.tokenized import CachePlan, TokenPorts
-    from swiftx.domain.usecases.infer import InferPorts
+    from swiftx.domain.usecases.infer_ports import InferPorts
     from swiftx.domain.usecases.merge_lora import MergePorts, Progress
     from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
 
@@ -103,17 +106,19 @@ def infer_ports(
     reporter: Reporter,
     terminal: Terminal,
     *,
+    group: ProcessGroup,
     answering: Progress,
     merging: Progress,
 ) -> InferPorts:
     from swiftx.adapters.rows.sink import JsonlSink
     from swiftx.adapters.system.clock import SystemClock
     from swiftx.bootstrap.engines import make_engine, make_service, make_tokenizer
-    from swiftx.domain.usecases.infer import InferPorts
+    from swiftx.domain.usecases.infer_ports import InferPorts
 
     quiet_libraries()
     return InferPorts(
         data=data_ports(args, facts, reporter),
+        group=group,
         tokenizer=make_tokenizer,
         engine=lambda model, tokenizer: make_engine(
             args, model, tokenizer, slots=args.max_batch_size, debug=reporter.say
@@ -124,8 +129,27 @@ def infer_ports(
         terminal=terminal,
         clock=SystemClock(),
         reporter=reporter,
-        progress=answering,
+        progress=_no_progress if group.rank else answering,
     )
+
+
+@contextmanager
+def process_group(facts: Facts) -> Iterator[ProcessGroup]:
+    """Join the processes of the run, until the end of the context."""
+    from swiftx.domain.inference.alone import Alone
+
+    if facts.world_size == 1:
+        yield Alone()
+        return
+    with extra("train"):
+        from swiftx.adapters.system.process_group import TorchGroup
+
+    group = TorchGroup()
+    yield group
+    group.leave()
+
+
+def _no_progress(_done: int, _total: int) -> None: ...
 
 
 def merge_ports(facts: Facts, reporter: Reporter, progress: Progress) -> MergePorts:

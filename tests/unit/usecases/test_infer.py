@@ -18,12 +18,14 @@ from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.datasets.loading import DataPorts
+from swiftx.domain.inference.alone import Alone
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.rows import RawRow
 from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.domain.usecases.infer import InferFacts, InferOutcome, InferPorts, infer
+from swiftx.domain.usecases.infer import infer
+from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
 from swiftx.domain.usecases.merge_lora import MergePorts
 from swiftx.errors import (
     BackendError,
@@ -63,7 +65,7 @@ class World:
         tokenizer = ByteTokenizer()
         self.storage = InMemoryStorage(dict.fromkeys(files, ""))
         self.engines: list[ScriptedEngine] = []
-        self.sink = InMemorySink()
+        self.sink = InMemorySink(self.storage)
         self.terminal = terminal or ScriptedTerminal()
         self.reporter = RecordingReporter()
         self.served: list[ServedModel] = []
@@ -93,6 +95,7 @@ class World:
         args = InferArgs(**({"model": "/m"} | arguments | given))
         ports = InferPorts(
             data=DataPorts(self._rows, self.storage, SeededShuffler(), lambda _: InMemoryHub({})),
+            group=Alone(),
             tokenizer=self.loader.tokenizer,
             engine=self.engine,
             service=self.service,
@@ -297,6 +300,66 @@ def test_rows_that_wait_are_written_when_the_run_is_interrupted(size: int) -> No
         world.infer(val_dataset=("ten.jsonl",), write_batch_size=size)
 
     assert len(world.results) == 9
+
+
+def test_run_that_was_interrupted_goes_on_without_answering_a_row_twice() -> None:
+    broken = {"q6"}
+
+    def answer(prompt: str) -> Answer:
+        question = question_in(prompt)
+        if question in broken:
+            raise KeyboardInterrupt
+        return question.replace("q", "a")
+
+    world = World(answer)
+    with pytest.raises(KeyboardInterrupt):
+        world.infer(val_dataset=("ten.jsonl",), metric="acc")
+    assert "6 of 10 rows are answered" in world.reporter.said[-1]
+    broken.clear()
+
+    outcome = world.infer(val_dataset=("ten.jsonl",), metric="acc")
+
+    assert [row["response"] for row in world.results] == [f"a{row}" for row in range(10)]
+    assert outcome.samples == 4
+    assert outcome.metrics == {"acc": 1.0}
+    assert "4 rows are left" in world.reporter.said[-1]
+    assert [request.generation.seed for request in world.engines[1].requests] == [48, 49, 50, 51]
+
+
+def keep_the_state(world: World) -> None:
+    """Make a run end as if it was killed when all its rows were written."""
+    vars(world.storage)["take_back"] = lambda _: None
+
+
+def test_nothing_is_loaded_to_finish_a_run_whose_rows_are_all_answered() -> None:
+    world = World()
+    keep_the_state(world)
+    world.infer(val_dataset=("ten.jsonl",))
+
+    outcome = world.infer(val_dataset=("ten.jsonl",))
+
+    assert len(world.engines) == 1
+    assert (outcome.samples, len(world.results)) == (0, 10)
+
+
+def test_rows_that_failed_before_the_break_are_counted_and_stay_as_they_are() -> None:
+    world = World(fails(2, error=BackendError("stumbled")))
+    keep_the_state(world)
+    world.infer(val_dataset=("ten.jsonl",))
+
+    outcome = world.infer(val_dataset=("ten.jsonl",))
+
+    assert outcome.failed == 1
+
+
+def test_other_sampling_is_another_run() -> None:
+    world = World()
+    keep_the_state(world)
+    world.infer(val_dataset=("ten.jsonl",))
+
+    outcome = world.infer(val_dataset=("ten.jsonl",), temperature=0.5)
+
+    assert (outcome.samples, len(world.results)) == (10, 20)
 
 
 def test_streamed_rows_appear_on_the_terminal_one_by_one() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 
 from swiftx.domain.ports.rows import RawRow
-from swiftx.errors import StorageError
+from swiftx.errors import DataError, StorageError
 
 _TAIL_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 20
 
 
 class JsonlSink:
@@ -22,7 +23,7 @@ class JsonlSink:
         self._file: FileIO | None = None
         self._path = ""
 
-    def open(self, path: str) -> None:
+    def open(self, path: str) -> int:
         self.close()
         self._path = path
         try:
@@ -33,9 +34,19 @@ class JsonlSink:
         self._file = file
         try:
             _mend(file)
+            return _lines(file)
         except OSError as error:
             self.close()
             raise self._failure(error) from error
+
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
+        try:
+            with open(path, "rb") as file:
+                for number, line in enumerate(file):
+                    if number >= start:
+                        yield _row(line, path, number)
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from error
 
     def write(self, rows: Sequence[RawRow]) -> None:
         if self._file is None:
@@ -74,6 +85,21 @@ def _write_all(file: FileIO, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[file.write(view) :]
+
+
+def _row(line: bytes, path: str, number: int) -> RawRow:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}", source=path, row=number) from error
+    if not isinstance(row, dict):
+        raise DataError("a JSON object was expected", source=path, row=number)
+    return row
+
+
+def _lines(file: FileIO) -> int:
+    file.seek(0)
+    return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
 
 
 def _mend(file: FileIO) -> None:

@@ -170,6 +170,23 @@ def infer_support(backend: str) -> Support:
 _ENGINE_ARGUMENTS = frozenset().union(*ENGINE_ARGUMENTS.values()) | VLLM_IDLE
 
 
+_OF_THE_RUN = words(
+    "max_batch_size write_batch_size result_path metric stream device_map max_memory hub_token api_key "
+    "dataset val_dataset split_dataset_ratio data_seed dataset_shuffle val_dataset_shuffle "
+    "val_dataset_sample load_args load_data_args ignore_args_error"
+)
+"""What does not decide an answer; rows count by what is in them."""
+
+
+def settings_of(args: object) -> dict[str, Any]:
+    """Return, by argument, what decides the answers to rows."""
+    return {
+        name: getattr(args, name)
+        for name in sorted(specs_of(type(args)))
+        if name in INFER.runs | INFER.only.keys() | {"base_url"} and name not in _OF_THE_RUN
+    }
+
+
 def answering_support(backend: str, *, elsewhere: bool) -> Support:
     """Return where the arguments of the command `infer` stand.
 

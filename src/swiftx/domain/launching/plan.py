@@ -12,7 +12,12 @@ _NUMBERS = ("NODE_RANK", "MASTER_PORT")
 
 
 def launch_plan(
-    environ: Mapping[str, str], *, command: str, arguments: Sequence[str], output_dir: str | None
+    environ: Mapping[str, str],
+    *,
+    command: str,
+    arguments: Sequence[str],
+    output_dir: str | None,
+    result_path: str | None = None,
 ) -> LaunchPlan | None:
     """Return how to start the run's processes; None when this process is the run.
 
@@ -25,6 +30,7 @@ def launch_plan(
         command: Name of the swiftx command (`sft`).
         arguments: What the user typed after the command.
         output_dir: The resolved run folder, the same for all processes; None when the command has none.
+        result_path: The same for the resolved file of results.
 
     Raises:
         UsageError: A variable is not what torchrun takes; lists all of them.
@@ -39,6 +45,7 @@ def launch_plan(
             command,
             *arguments,
             *(() if output_dir is None else _fixed_folder(output_dir)),
+            *(() if result_path is None else ("--result_path", result_path)),
         ),
         processes=processes or "1",
     )

@@ -71,8 +71,8 @@ class RowSink(Protocol):
     no part of its rows. A torn last line of an earlier run that was killed is removed by `open`.
     """
 
-    def open(self, path: str) -> None:
-        """Create or continue a file; makes missing folders.
+    def open(self, path: str) -> int:
+        """Create or continue a file, and return how many rows it has; makes missing folders.
 
         Raises:
             StorageError: It cannot be created or written.
@@ -84,6 +84,15 @@ class RowSink(Protocol):
 
         Raises:
             StorageError: They could not be written, for example because the disk is full.
+        """
+        ...
+
+    def rows(self, path: str, *, start: int = 0) -> Iterator[RawRow]:
+        """Yield the rows of a file that was written so, whatever its name; earlier ones than `start` unread.
+
+        Raises:
+            StorageError: It cannot be read.
+            DataError: A row is not JSON; names the file and the row.
         """
         ...
 
