@@ -434,8 +434,12 @@ def test_json_schema_holds_the_answer(engine: TransformersEngine, prompts: list[
 
 @pytest.mark.parametrize("schema", ["{", '{"type": "nothing"}', "[]"])
 def test_what_is_no_schema_is_refused(engine: TransformersEngine, schema: str) -> None:
+    before = engine.stats().requests
+
     with pytest.raises(UsageError, match="JSON schema"):
-        engine.generate([greedy([70], json_schema=schema)])
+        engine.generate([greedy([70]), greedy([70], json_schema=schema)])
+
+    assert engine.stats().requests == before
 
 
 def test_any_object_is_an_empty_schema(engine: TransformersEngine) -> None:

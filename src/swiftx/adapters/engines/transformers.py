@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from swiftx.adapters.batching.answers import Answer
 from swiftx.adapters.batching.model import SharedModel
 from swiftx.adapters.batching.sampling import Grammar
 from swiftx.adapters.batching.worker import Worker
 from swiftx.adapters.engines._shared import gathered, streamed
+from swiftx.domain.inference.admission import admitted
 from swiftx.domain.inference.scheduling import Limits
 from swiftx.domain.plans.inference import (
     Completion,
@@ -28,13 +28,20 @@ from swiftx.domain.plans.inference import (
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.ports.engine import Listener
 from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.errors import ArgError, BackendError, MissingDependency, UsageError
+from swiftx.errors import ArgError, BackendError, UsageError
 
 if TYPE_CHECKING:
     from swiftx.adapters.batching.grammar import Grammars
 
 PREFIX_BYTES = 256 << 20
 """Memory for the beginnings of prompts that may come again."""
+
+
+class _Admitted(NamedTuple):
+    """A request that can be served, and what holds its answer to a schema."""
+
+    request: Request
+    grammar: Grammar | None
 
 
 class TransformersEngine:
@@ -76,14 +83,12 @@ class TransformersEngine:
 
     def submit(self, request: Request, listener: Listener) -> Answer:
         """Begin to answer, and return at once."""
-        return self._submit(request, self._plan(request), listener)
+        return self._put(self._admitted(request), listener)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Return one completion a request, in order."""
-        plans = iter([self._plan(request) for request in requests])
-        return gathered(
-            lambda request, listener: self._submit(request, next(plans), listener), requests
-        )
+        ready = iter([self._admitted(request) for request in requests])
+        return gathered(lambda _, listener: self._put(next(ready), listener), requests)
 
     def stream(self, request: Request) -> Generator[Delta, None, None]:
         """Yield the answer in pieces; closing the generator stops it after the current token."""
@@ -100,15 +105,15 @@ class TransformersEngine:
             worker.close()
             self._last_stats = worker.stats()
 
-    def _submit(self, request: Request, plan: GenerationPlan, listener: Listener) -> Answer:
-        worker = self._open()
+    def _put(self, ready: _Admitted, listener: Listener) -> Answer:
+        worker, request = self._open(), ready.request
         answer = Answer(
             self._tokenizer,
             request.prompt_ids,
-            plan,
+            request.generation,
             listener,
             adapter=request.adapter,
-            grammar=self._grammar(plan),
+            grammar=ready.grammar,
             on_cancel=worker.wake,
         )
         worker.put(answer)
@@ -119,64 +124,38 @@ class TransformersEngine:
             raise BackendError("The engine is closed.")
         return self._worker
 
-    def _plan(self, request: Request) -> GenerationPlan:
-        """Return the plan with as many new tokens as the model has room for.
+    def _admitted(self, request: Request) -> _Admitted:
+        """Return the request with as many new tokens as the model has room for.
 
         Raises:
             UsageError: The request cannot be served.
             BackendError: The engine is closed.
         """
         self._open()
+        request = admitted(request, self.facts)
         plan = request.generation
-        problems = [*self._problems(request), *_conflicts(plan)]
+        problems = [
+            *self._unknown("prompt", request.prompt_ids),
+            *self._unknown("logit_bias", [token for token, _ in plan.logit_bias]),
+            *_conflicts(plan),
+        ]
         if problems:
             raise UsageError(problems)
-        longest = self.facts.max_model_len
-        if longest is None:
-            return plan
-        room = longest - len(request.prompt_ids)
-        limit = room if plan.max_new_tokens is None else min(plan.max_new_tokens, room)
-        return replace(plan, max_new_tokens=limit)
+        return _Admitted(request, self._grammar(plan))
 
-    def _problems(self, request: Request) -> list[ArgError]:
-        prompt, longest = request.prompt_ids, self.facts.max_model_len
-        problems = []
-        if request.adapter is not None and request.adapter not in self.facts.adapters:
-            known = ", ".join(self.facts.adapters) or "none"
-            problems.append(
-                ArgError(None, f"There is no adapter {request.adapter!r}.", f"There are: {known}.")
-            )
-        if not len(prompt):
-            problems.append(ArgError(None, "The prompt has no tokens."))
-        elif not 0 <= min(prompt) <= max(prompt) < self._vocabulary:
-            problems.append(self._no_token("prompt", prompt))
-        biased = [token for token, _ in request.generation.logit_bias]
-        if biased and not 0 <= min(biased) <= max(biased) < self._vocabulary:
-            problems.append(self._no_token("logit_bias", biased))
-        if longest is not None and len(prompt) >= longest:
-            problems.append(
-                ArgError(
-                    "max_length",
-                    f"The prompt has {len(prompt)} tokens, the model takes {longest}.",
-                    "Shorten it, or use a model with a longer context.",
-                )
-            )
-        return problems
-
-    def _no_token(self, place: str, ids: Sequence[int]) -> ArgError:
+    def _unknown(self, place: str, ids: Sequence[int]) -> list[ArgError]:
+        if not ids or 0 <= min(ids) <= max(ids) < self._vocabulary:
+            return []
         odd = next(token for token in ids if not 0 <= token < self._vocabulary)
-        return ArgError(None, f"The {place} has token {odd}, the model has {self._vocabulary}.")
+        message = f"The {place} has token {odd}, the model has {self._vocabulary}."
+        return [ArgError(None, message)]
 
     def _grammar(self, plan: GenerationPlan) -> Grammar | None:
         if plan.json_schema is None:
             return None
         if self._grammars is None:
-            try:
-                from swiftx.adapters.batching.grammar import Grammars
-            except ImportError as error:
-                raise MissingDependency("llguidance", extra="serve") from error
-            if not _is_fast(self._tokenizer):
-                raise UsageError([ArgError(None, "JSON schemas need a fast tokenizer.")])
+            from swiftx.adapters.batching.grammar import Grammars
+
             raw = cast(Any, self._tokenizer).raw
             self._grammars = Grammars(raw, vocabulary=self._vocabulary)
         return self._grammars.json(plan.json_schema, plan.stop_ids)
