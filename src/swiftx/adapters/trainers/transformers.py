@@ -21,6 +21,7 @@ from swiftx.adapters.trainers.interrupts import StopRequest
 from swiftx.adapters.trainers.loop import Loop
 from swiftx.adapters.trainers.lora_kernel import quicken_lora
 from swiftx.adapters.trainers.memory import peak_gib
+from swiftx.adapters.trainers.optimisers import require_optimiser
 from swiftx.adapters.trainers.plugin_parts import plugin_callbacks
 from swiftx.adapters.trainers.processes import leave_at_exit
 from swiftx.adapters.trainers.run_log import RunLog
@@ -41,6 +42,7 @@ class TransformersTrainer:
     def check(self, plan: TrainPlan) -> None:
         """Raise what the trainer arguments alone would make `fit` raise."""
         _check_checkpoint(plan.resume_from)
+        require_optimiser(plan)
         training_arguments(plan)
 
     def fit(

@@ -16,6 +16,7 @@ from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan, PeftPlan, TunerPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
+from swiftx.domain.training.optimisers import refuse_optimiser
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
 from swiftx.domain.training.streamed import TokenStream
 from swiftx.domain.training.summary import next_command, summary
@@ -54,6 +55,9 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
+    refuse_optimiser(
+        args, "cpu" if args.use_cpu else facts.device.kind, world_size=facts.world_size
+    )
     refuse_untrainable(tuning, quantization_plan(args, facts.model, facts.device))
     if args.streaming and args.task_type != "causal_lm":
         raise NotBuiltYet(
