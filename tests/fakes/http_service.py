@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tests.fakes.service import ScriptedService, scripted_service
+from tests.fakes.service import ScriptedService, VectorApi, scripted_service
 
 from swiftx.adapters.servers.openai_http import OpenAiHttpServer
 from swiftx.domain.plans.serving import ServePlan
@@ -22,7 +22,7 @@ PLAN = ServePlan(host="127.0.0.1", port=0, log_level="critical", drain_timeout_s
 
 
 @contextmanager
-def served(service: ScriptedService, plan: ServePlan = PLAN) -> Iterator[str]:
+def served(service: ScriptedService | VectorApi, plan: ServePlan = PLAN) -> Iterator[str]:
     """Serve in a thread; yields the address without a path."""
     server = OpenAiHttpServer(replace(plan, port=0))
     url = server.listen().url

@@ -12,22 +12,30 @@ from itertools import count
 from typing import Any
 
 from tests.fakes.engine import Answer, ScriptedEngine
+from tests.fakes.pooling import CountingPooling
 from tests.fakes.rows import InMemorySink
 from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.args.commands.deploy import DeployArgs
+from swiftx.domain.inference.scores import Meaning
 from swiftx.domain.plans.inference import Delta
 from swiftx.domain.plans.serving import Reply
 from swiftx.domain.plans.templating import TemplatePlan
-from swiftx.domain.ports.server import Exchange
+from swiftx.domain.ports.server import Exchange, Work
 from swiftx.domain.serving.api import Identity, OpenAiApi, Outside
 from swiftx.domain.serving.journal import Journal
 from swiftx.domain.serving.limits import Gate
 from swiftx.domain.serving.sampling import Defaults
 from swiftx.domain.serving.text import TextService
+from swiftx.domain.serving.vectors import PooledModel, VectorService
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.errors import SwiftxError
 
+VECTORS = {
+    "embedding": ("/v1/embeddings", "/v1/score", "/pooling"),
+    "reranker": ("/v1/rerank", "/v1/score", "/pooling"),
+    "seq_cls": ("/v1/classify", "/pooling"),
+}
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
 RESULTS = "/desk/answers.jsonl"
@@ -83,6 +91,53 @@ class ScriptedService:
             heard += exchange.hear(*pieces.get(timeout=10))
         exchange.end(200)
         return heard, refusal
+
+
+@dataclass(kw_only=True)
+class VectorApi:
+    """The API of a model that answers with numbers, and what a test may look at."""
+
+    api: OpenAiApi
+    pooling: CountingPooling
+    lines: list[str]
+    gate: Gate
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        """Return status and JSON of a request."""
+        outcome = self.api.post(path, json.dumps(body).encode())
+        reply = outcome.run() if isinstance(outcome, Work) else outcome
+        assert isinstance(reply, Reply)
+        return reply.status, json.loads(reply.body)
+
+
+def vector_service(
+    meaning: Meaning,
+    pooling: CountingPooling,
+    *,
+    max_model_len: int | None = 4096,
+    queue_limit: int = 64,
+    api_key: str | None = None,
+) -> VectorApi:
+    """Return a service of the model `scripted` that answers with the numbers of `pooling`."""
+    gate = Gate(queue_limit, lambda: 0.0)
+    plan = TemplatePlan(name="chatml", today=date(2026, 11, 24))
+    service = VectorService(
+        PooledModel(pooling, max_model_len=max_model_len),
+        ChatTemplate(plan, ByteTokenizer()),
+        meaning,
+        name="scripted",
+        gate=gate,
+    )
+    lines: list[str] = []
+    ids = count(1)
+    api = OpenAiApi(
+        service,
+        identity=Identity(owned_by="swift", created=1_700_000_000, api_key=api_key),
+        gate=gate,
+        outside=Outside(lambda: 0.0, lambda: 1_700_000_001.0, lambda: f"{next(ids):032x}"),
+        journal=Journal(lines.append, verbose=True),
+    )
+    return VectorApi(api=api, pooling=pooling, lines=lines, gate=gate)
 
 
 def read_events(stream: bytes) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,11 @@ import openai
 import pytest
 from openai import OpenAI
 from tests.fakes.http_service import served
-from tests.fakes.service import ScriptedService, echo, scripted_service
+from tests.fakes.pooling import CountingPooling
+from tests.fakes.service import ScriptedService, echo, scripted_service, vector_service
 
 from swiftx.domain.args.commands.deploy import DeployArgs
+from swiftx.domain.inference.scores import Meaning
 
 KEY = "open sesame"
 CALL = 'Well. <tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>'
@@ -159,3 +162,27 @@ def test_too_many_requests() -> None:
             pass
 
         assert int(caught.value.response.headers["retry-after"]) >= 1
+
+
+def test_embeddings() -> None:
+    """The client asks for base64 where nobody says otherwise."""
+    service = vector_service(Meaning(task="embedding"), CountingPooling(4), api_key=KEY)
+    with served(service) as url, OpenAI(base_url=f"{url}/v1", api_key=KEY, timeout=20) as client:
+        short = client.embeddings.create(model="scripted", input=["red", "blue"])
+        plain = client.embeddings.create(model="scripted", input="red", encoding_format="float")
+        cut = client.embeddings.create(model="scripted", input="red", dimensions=2)
+        with pytest.raises(openai.BadRequestError) as bad:
+            client.embeddings.create(model="scripted", input="red", dimensions=9)
+        with pytest.raises(openai.NotFoundError) as missing:
+            client.chat.completions.create(
+                model="scripted", messages=[{"role": "user", "content": "Hi"}]
+            )
+
+    assert short.data[0].embedding == pytest.approx(plain.data[0].embedding, abs=1e-6)
+    assert short.data[1].index == 1
+    assert short.usage.prompt_tokens == short.usage.total_tokens > 0
+    assert math.hypot(*cut.data[0].embedding) == pytest.approx(1, abs=1e-6)
+    ratio = plain.data[0].embedding[0] / plain.data[0].embedding[1]
+    assert cut.data[0].embedding[0] / cut.data[0].embedding[1] == pytest.approx(ratio, abs=1e-5)
+    assert bad.value.param == "dimensions"
+    assert "answers POST /v1/embeddings" in missing.value.message

@@ -12,12 +12,14 @@ from swiftx.domain.inference.debugging import TellingEngine
 from swiftx.domain.inference.scheduling import Limits
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.loading import LoadPlan
+from swiftx.domain.plans.pooling import PoolingPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.errors import NotBuiltYet
 from swiftx.settings import load_settings
 
 if TYPE_CHECKING:
     from swiftx.domain.ports.engine import InferenceEngine
+    from swiftx.domain.ports.pooling import PoolingEngine
 
 
 def make_engine(
@@ -48,6 +50,23 @@ def make_engine(
     if debug is not None and load_settings().debug:
         return TellingEngine(engine, tokenizer, debug)
     return engine
+
+
+def make_pooling(args: Any, model: ServedModel, plan: PoolingPlan) -> PoolingEngine:
+    """Return the engine of a model that answers with numbers, loaded.
+
+    Raises:
+        MissingDependency: The libraries of models are not installed.
+        NotFound, BackendError: It cannot be loaded.
+    """
+    quiet_libraries()
+    fetch_weights(args)
+    with extra("train"):
+        from swiftx.adapters.engines.pooling import TransformersPooling
+        from swiftx.adapters.models.transformers import TransformersLoader
+
+        loaded = TransformersLoader().load(model.loading)
+        return TransformersPooling(make_tuner().load(loaded.model, model.adapters), plan)
 
 
 def make_service(plan: ServicePlan) -> InferenceEngine:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swiftx.bootstrap.libraries import extra, quiet_libraries
+from swiftx.bootstrap.machine import task_variables
 from swiftx.bootstrap.ports import merge_ports
 from swiftx.bootstrap.sources import model_of
 from swiftx.domain.args.resolved import Resolved
@@ -18,7 +19,7 @@ from swiftx.domain.ports.system import Reporter
 
 if TYPE_CHECKING:
     from swiftx.domain.usecases.chat_app import AppPorts
-    from swiftx.domain.usecases.deploy import DeployFacts, DeployPorts
+    from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts
     from swiftx.domain.usecases.merge_lora import Progress
 
 
@@ -26,7 +27,7 @@ def deploy_ports(
     resolved: Resolved[Any], facts: Facts, reporter: Reporter, *, merging: Progress
 ) -> DeployPorts:
     from swiftx.domain.serving.api import Outside
-    from swiftx.domain.usecases.deploy import DeployPorts
+    from swiftx.domain.usecases.deploy_ports import DeployPorts
 
     quiet_libraries()
     with extra("serve"):
@@ -34,7 +35,7 @@ def deploy_ports(
     with extra("train"):
         from swiftx.adapters.models.transformers import TransformersLoader
         from swiftx.adapters.rows.sink import JsonlSink
-        from swiftx.bootstrap.engines import make_engine
+        from swiftx.bootstrap.engines import make_engine, make_pooling
 
         args = resolved.args
         # The default is for rows that are answered one after the other; clients come at the same time.
@@ -44,6 +45,7 @@ def deploy_ports(
             engine=lambda model, tokenizer: make_engine(
                 args, model, tokenizer, slots=slots, debug=reporter.say
             ),
+            pooling=lambda model, plan: make_pooling(args, model, plan),
             merge=merge_ports(facts, reporter, merging),
             server=OpenAiHttpServer,
             results=JsonlSink(),
@@ -53,7 +55,7 @@ def deploy_ports(
 
 
 def deploy_facts(resolved: Resolved[Any], facts: Facts) -> DeployFacts:
-    from swiftx.domain.usecases.deploy import DeployFacts, ServiceLimits
+    from swiftx.domain.usecases.deploy_ports import DeployFacts, ServiceLimits
     from swiftx.settings import load_settings
 
     settings = load_settings()
@@ -62,6 +64,7 @@ def deploy_facts(resolved: Resolved[Any], facts: Facts) -> DeployFacts:
         device=facts.device,
         origin=resolved.origin,
         today=facts.now.date(),
+        variables=task_variables(),
         limits=ServiceLimits(
             queue=settings.serve_queue,
             body_mb=settings.serve_body_mb,

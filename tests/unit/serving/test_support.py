@@ -6,12 +6,12 @@ import pytest
 
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.args.spec import specs_of
-from swiftx.domain.serving.support import deploy_support
+from swiftx.domain.serving.support import deploy_support, vector_support
 
 
-@pytest.mark.parametrize("backend", ["pt", "vllm", "sglang", "lmdeploy"])
+@pytest.mark.parametrize("backend", ["pt", "vllm", "sglang", "lmdeploy", "numbers"])
 def test_every_argument_has_one_place(backend: str) -> None:
-    support = deploy_support(backend)
+    support = vector_support() if backend == "numbers" else deploy_support(backend)
     names = specs_of(DeployArgs).keys()
     prefixed = {name for name in names if name.startswith(support.no_effect_prefixes)}
     places = [

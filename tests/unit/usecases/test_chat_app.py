@@ -18,7 +18,7 @@ from swiftx.domain.plans.page import ChatMessage, ChatSettings, PagePlan, Piece
 from swiftx.domain.ports.page import ChatService
 from swiftx.domain.serving.support import app_support
 from swiftx.domain.usecases.chat_app import AppPorts, chat_app
-from swiftx.domain.usecases.deploy import DeployFacts
+from swiftx.domain.usecases.deploy_ports import DeployFacts
 from swiftx.errors import BackendError, NotBuiltYet, UsageError
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.engine import ScriptedEngine
 from tests.fakes.merger import PlannedMerger
 from tests.fakes.models import model_facts
+from tests.fakes.pooling import CountingPooling
 from tests.fakes.rows import InMemorySink
 from tests.fakes.server import AskingServer
 from tests.fakes.service import CHAT, echo
@@ -20,11 +21,14 @@ from tests.fakes.tokenizer import ByteTokenizer
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.facts import DeviceFacts
+from swiftx.domain.plans.pooling import PoolingPlan
 from swiftx.domain.plans.serving import Reply
-from swiftx.domain.ports.server import Api
+from swiftx.domain.plans.tasks import TaskVariables
+from swiftx.domain.ports.server import Api, Work
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.serving.api import Outside
-from swiftx.domain.usecases.deploy import DeployFacts, DeployPorts, ServiceLimits, deploy
+from swiftx.domain.usecases.deploy import deploy
+from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts, ServiceLimits
 from swiftx.domain.usecases.merge_lora import MergePorts
 from swiftx.errors import NotBuiltYet, NotFound, UsageError
 
@@ -38,6 +42,7 @@ class World:
         self.served: list[ServedModel] = []
         self.engines: list[ScriptedEngine] = []
         self.sink = InMemorySink()
+        self.plans: list[PoolingPlan] = []
 
     def engine(self, model: ServedModel, tokenizer: Tokenizer) -> ScriptedEngine:
         assert self.server.listened  # a port that cannot be had costs no loading
@@ -45,10 +50,17 @@ class World:
         self.engines.append(ScriptedEngine(tokenizer, echo, adapters=tuple(model.named_adapters)))
         return self.engines[-1]
 
+    def pooling(self, model: ServedModel, plan: PoolingPlan) -> CountingPooling:
+        assert self.server.listened
+        self.served.append(model)
+        self.plans.append(plan)
+        return CountingPooling(1 if plan.task == "generative_reranker" else 3)
+
     def ports(self) -> DeployPorts:
         return DeployPorts(
             tokenizer=lambda _: ByteTokenizer(),
             engine=self.engine,
+            pooling=self.pooling,
             merge=MergePorts(
                 merger=PlannedMerger(),
                 storage=InMemoryStorage({}),
@@ -76,6 +88,7 @@ class World:
             origin=dict.fromkeys(args, "cli") if origin is None else origin,
             today=date(2026, 11, 24),
             limits=limits or ServiceLimits(),
+            variables=TaskVariables(positive_token="y", negative_token="n"),
         )
         deploy(DeployArgs(**args), self.ports(), facts)
 
@@ -208,3 +221,52 @@ def test_the_port_is_given_up_when_the_model_cannot_be_loaded() -> None:
         world.deploy(agent_template="none of this name")
 
     assert world.server.stopped
+
+
+def test_a_classifier_is_served_with_its_adapters_and_its_head() -> None:
+    found: list[Any] = []
+
+    def ask(api: Api) -> None:
+        work = api.post("/v1/classify", b'{"input": "Hi"}')
+        assert isinstance(work, Work)
+        found.append(json.loads(work.run().body))
+        found.append(json.loads(api.refuse(404, "Unknown request URL: POST /x.").body))
+
+    world = World(ask)
+    world.deploy(
+        task_type="seq_cls",
+        num_labels=3,
+        problem_type="single_label_classification",
+        adapters=("/runs/a",),
+        result_path="/desk/a.jsonl",
+    )
+
+    (served,), (plan,) = world.served, world.plans
+    assert (plan.task, plan.max_batch_size) == ("seq_cls", 16)
+    assert (served.adapters, served.loading.num_labels) == (("/runs/a",), 3)
+    assert served.loading.new_head_seed is not None
+    assert found[0]["data"][0]["num_classes"] == 3
+    assert "This model answers POST /classify, /v1/classify" in found[1]["error"]["message"]
+    assert world.reporter.tables["Serving"]["task"] == "seq_cls"
+    assert "results" not in world.reporter.tables["Serving"]
+    assert any("--result_path" in line for line in world.reporter.warned)
+
+
+def test_a_head_is_never_made_up_for_a_model_without_adapters() -> None:
+    world = World()
+
+    world.deploy(task_type="generative_reranker", max_batch_size=4)
+
+    (served,), (plan,) = world.served, world.plans
+    assert served.loading.new_head_seed is None
+    assert (plan.positive_token, plan.negative_token) == tuple(ByteTokenizer().encode("yn"))
+    assert plan.max_batch_size == 4
+
+
+def test_what_answers_with_numbers_has_no_named_adapters_and_is_not_merged() -> None:
+    with pytest.raises(UsageError, match="answer with text only"):
+        World().deploy(task_type="embedding", adapters=("a=/runs/a",))
+    with pytest.raises(NotBuiltYet, match="merge_lora"):
+        World().deploy(task_type="reranker", num_labels=1, merge_lora=True)
+    with pytest.raises(NotBuiltYet, match="infer_backend"):
+        World().deploy(task_type="embedding", infer_backend="vllm")

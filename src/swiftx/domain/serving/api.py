@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from swiftx.domain.plans.serving import Metric, Reply
@@ -18,6 +19,7 @@ from swiftx.domain.serving.reading import read_chat, read_completion
 from swiftx.domain.serving.refusals import Problem, Refused, encoded, refused, shown
 from swiftx.domain.serving.stats import Tally, rate_line
 from swiftx.domain.serving.text import TextService, Watch
+from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.serving.writing import Head
 from swiftx.errors import SwiftxError
 
@@ -56,13 +58,14 @@ class OpenAiApi:
     """What OpenAI's clients talk to.
 
     Args:
+        service: Answers with text, or with numbers.
         journal: Writes down what was asked and answered.
         log_interval_s: Seconds between lines of tokens a second; not positive for none.
     """
 
     def __init__(
         self,
-        text: TextService,
+        service: TextService | VectorService,
         *,
         identity: Identity,
         gate: Gate,
@@ -70,7 +73,7 @@ class OpenAiApi:
         journal: Journal,
         log_interval_s: float = 20,
     ) -> None:
-        self._text = text
+        self._service = service
         self._identity = identity
         self._gate = gate
         self._outside = outside
@@ -79,11 +82,15 @@ class OpenAiApi:
         self._started = outside.now()
         self._tally = Tally()
         self._watch = Watch(now=outside.now, on_end=self._end)
-        self._reported = (self._started, text.engine.stats())
-        self._posts: Mapping[str, Callable[[Json], Exchange]] = {
-            "/v1/chat/completions": self._chat,
-            "/v1/completions": self._complete,
-        }
+        self._reported = (self._started, service.engine.stats())
+        self._posts: Mapping[str, Callable[[Json], Exchange | Work]] = (
+            {path: partial(self._vectors, service, path) for path in service.paths}
+            if isinstance(service, VectorService)
+            else {
+                "/v1/chat/completions": partial(self._chat, service),
+                "/v1/completions": partial(self._complete, service),
+            }
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """Return the paths of an OpenAPI description."""
@@ -93,7 +100,7 @@ class OpenAiApi:
         """Answer a request without a body."""
         match path:
             case "/v1/models":
-                models = [self._model(name) for name in self._text.models]
+                models = [self._model(name) for name in self._service.models]
                 reply = Reply(200, encoded({"object": "list", "data": models}))
             case "/health" | "/ping":
                 reply = Reply(200, b'{"status":"ok"}')
@@ -101,8 +108,10 @@ class OpenAiApi:
                 reply = Reply(200, encoded(self._stats()))
             case _ if path.startswith("/v1/models/"):
                 name = path.removeprefix("/v1/models/")
-                if name not in self._text.models:
-                    return self._refuse(_unknown_model(name, self._text.models), path="/v1/models/")
+                if name not in self._service.models:
+                    return self._refuse(
+                        _unknown_model(name, self._service.models), path="/v1/models/"
+                    )
                 reply = Reply(200, encoded(self._model(name)))
                 path = "/v1/models/"
             case _:
@@ -124,6 +133,8 @@ class OpenAiApi:
 
     def refuse(self, status: int, message: str, *, path: str = "") -> Reply:
         """Return, and count, an error that the transport noticed."""
+        if status == 404 and not path:  # such as a chat with a model that only ranks
+            message += f" This model answers POST {', '.join(self._posts)}."
         return self._refuse(Refused([Problem(None, message)], status=status), path=path)
 
     def unauthorized(self, path: str, authorization: str | None) -> Reply | None:
@@ -140,7 +151,7 @@ class OpenAiApi:
 
     def metrics(self) -> Sequence[Metric]:
         """Return what a monitor collects."""
-        return self._tally.metrics(self._text.engine.stats(), waiting=self._gate.waiting)
+        return self._tally.metrics(self._service.engine.stats(), waiting=self._gate.waiting)
 
     def tick(self) -> None:
         """Write down what was answered, and from time to time how fast."""
@@ -149,29 +160,35 @@ class OpenAiApi:
         seconds = self._outside.now() - since
         if self._interval <= 0 or seconds < self._interval:
             return
-        after = self._text.engine.stats()
+        after = self._service.engine.stats()
         self._reported = (self._outside.now(), after)
         if after != before or after.running:
             self._journal.say(rate_line(before, after, seconds, waiting=self._gate.waiting))
 
-    def _chat(self, body: Json) -> Exchange:
-        asked = read_chat(body, self._text.bounds)
+    def _chat(self, text: TextService, body: Json) -> Exchange:
+        asked = read_chat(body, text.bounds)
         head = self._head("chatcmpl", asked.model)
         record = Record(id=head.id, path="/v1/chat/completions", model=head.model, body=body)
-        exchange = self._text.chat(asked, head, self._watch, record)
+        exchange = text.chat(asked, head, self._watch, record)
         self._journal.asked(record)
         return exchange
 
-    def _complete(self, body: Json) -> Exchange:
-        asked = read_completion(body, self._text.bounds)
+    def _complete(self, text: TextService, body: Json) -> Exchange:
+        asked = read_completion(body, text.bounds)
         head = self._head("cmpl", asked.model)
         record = Record(id=head.id, path="/v1/completions", model=head.model, body=body)
-        exchange = self._text.complete(asked, head, self._watch, record)
+        exchange = text.complete(asked, head, self._watch, record)
         self._journal.asked(record)
         return exchange
 
+    def _vectors(self, service: VectorService, path: str, body: Json) -> Work:
+        now = self._outside.now
+        work, record = service.work(path, body, head=self._head, on_end=self._end, now=now)
+        self._journal.asked(record)
+        return work
+
     def _head(self, kind: str, model: str | None) -> Head:
-        models = self._text.models
+        models = self._service.models
         if model is not None and model not in models:
             raise _unknown_model(model, models)
         name = next(iter(models)) if model is None else model
@@ -187,7 +204,7 @@ class OpenAiApi:
         return error.reply()
 
     def _model(self, name: str) -> dict[str, Any]:
-        models = self._text.models
+        models = self._service.models
         base = next(iter(models))
         described: dict[str, Any] = {
             "id": name,
@@ -195,16 +212,16 @@ class OpenAiApi:
             "created": self._identity.created,
             "owned_by": self._identity.owned_by,
         }
-        if self._text.engine.facts.max_model_len is not None:
-            described["max_model_len"] = self._text.engine.facts.max_model_len
+        if self._service.engine.facts.max_model_len is not None:
+            described["max_model_len"] = self._service.engine.facts.max_model_len
         return described if models[name] is None else {**described, "parent": base}
 
     def _stats(self) -> dict[str, Any]:
-        tally, engine = self._tally, self._text.engine.stats()
+        tally, engine = self._tally, self._service.engine.stats()
         return {
             "uptime_s": round(self._outside.now() - self._started, 3),
-            "engine": self._text.engine.facts.name,
-            "models": list(self._text.models),
+            "engine": self._service.engine.facts.name,
+            "models": list(self._service.models),
             "running": engine.running,
             "waiting": self._gate.waiting,
             "requests": _by_status(tally),

@@ -13,6 +13,11 @@ from swiftx.domain.serving.refusals import Refused
 from swiftx.errors import StorageError
 
 _SHOWN = 300
+_QUESTIONS = ("prompt", "input", "query", "text_1", "queries", "data_1")
+_DOCUMENTS = ("documents", "text_2", "data_2")
+_NOT_SHOWN = frozenset(
+    {"model", "messages", "tools", "response_format", "user", *_QUESTIONS, *_DOCUMENTS}
+)
 
 
 class Journal:
@@ -47,14 +52,10 @@ class Journal:
         if not self._verbose:
             return
         body = record.body
-        question: object = body.get("prompt")
+        question: object = next((body[name] for name in _QUESTIONS if body.get(name)), None)
         if messages := body.get("messages"):
             question = messages[-1].get("content") or messages[-1].get("tool_calls")
-        others = {
-            name: value
-            for name, value in body.items()
-            if name not in ("model", "messages", "prompt", "tools", "response_format", "user")
-        }
+        others = {name: value for name, value in body.items() if name not in _NOT_SHOWN}
         settings = f" {json.dumps(others, ensure_ascii=False)}" if others else ""
         self.say(f"{record.id} POST {record.path} {record.model}{settings} <- {_short(question)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from swiftx.domain.serving import vector_requests as v
 from swiftx.domain.serving.fields import Table, schema_of
 from swiftx.domain.serving.reading import CHAT_FIELDS, COMPLETION_FIELDS
 
@@ -84,6 +85,57 @@ _MESSAGE = {
     "properties": {"role": {"const": "assistant"}, "content": {"type": ["string", "null"]}},
     "required": ["role", "content"],
 }
+_READ = {
+    "type": "object",
+    "properties": {"prompt_tokens": _NUMBER, "total_tokens": _NUMBER},
+    "required": ["prompt_tokens", "total_tokens"],
+}
+_FLOAT = {"type": "number"}
+_VECTOR = {"anyOf": [{"type": "array", "items": _FLOAT}, _TEXT]}
+
+
+def _items(name: str, item: Mapping[str, Any], *beside: str) -> dict[str, Any]:
+    """Return the schema of an answer that is a list, an item an input."""
+    properties = {"index": _NUMBER, **item}
+    listed = {"type": "object", "properties": properties, "required": list(properties)}
+    known = {"object": {"const": "list"}, "id": _TEXT, "created": _NUMBER}
+    return {
+        "type": "object",
+        "properties": {
+            **{each: known[each] for each in beside},
+            "model": _TEXT,
+            name: {"type": "array", "items": listed},
+            "usage": _READ,
+        },
+        "required": [*beside, "model", name, "usage"],
+    }
+
+
+_SCORE = (
+    "Score pairs of texts.",
+    v.SCORE_FIELDS,
+    _items("data", {"object": {"const": "score"}, "score": _FLOAT}, "id", "object", "created"),
+)
+_RERANK = (
+    "Order documents by their relevance.",
+    v.RERANK_FIELDS,
+    _items("results", {"relevance_score": _FLOAT}, "id"),
+)
+_CLASSIFY = (
+    "Classify texts.",
+    v.CLASSIFY_FIELDS,
+    _items(
+        "data",
+        {
+            "label": {"type": ["string", "null"]},
+            "probs": {"type": "array", "items": _FLOAT},
+            "num_classes": _NUMBER,
+        },
+        "id",
+        "object",
+        "created",
+    ),
+)
 _POSTS: Mapping[str, tuple[str, Table, Mapping[str, Any]]] = {
     "/v1/chat/completions": (
         "Answer a conversation.",
@@ -95,6 +147,25 @@ _POSTS: Mapping[str, tuple[str, Table, Mapping[str, Any]]] = {
         COMPLETION_FIELDS,
         _answers("text_completion", {"text": _TEXT}),
     ),
+    "/v1/embeddings": (
+        "Embed texts.",
+        v.EMBEDDING_FIELDS,
+        _items("data", {"object": {"const": "embedding"}, "embedding": _VECTOR}, "object"),
+    ),
+    "/pooling": (
+        "Return what the model says as it is.",
+        v.POOLING_FIELDS,
+        _items(
+            "data", {"object": {"const": "pooling"}, "data": _VECTOR}, "id", "object", "created"
+        ),
+    ),
+    "/v1/score": _SCORE,
+    "/score": _SCORE,
+    "/v1/rerank": _RERANK,
+    "/v2/rerank": _RERANK,
+    "/rerank": _RERANK,
+    "/v1/classify": _CLASSIFY,
+    "/classify": _CLASSIFY,
 }
 _GETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "/v1/models": ("The models that requests may name.", _MODELS),

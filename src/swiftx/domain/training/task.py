@@ -88,21 +88,9 @@ def task_plan(
         _refuse(_wrong_names(args, None))
         return None
     problems = [*_wrong_names(args, task), *_laid_end_to_end(args)]
-    answers: dict[str, int] = {}
+    answers: Mapping[str, int] = {}
     if task == "generative_reranker":
-        for side, variable in _ANSWERS.items():
-            text = getattr(variables, side)
-            found = answer_token(text, tokenizer)
-            if found is None:
-                problems.append(
-                    ArgError(
-                        variable,
-                        f"{variable}: {text!r} is not one token of this model.",
-                        f"Set {variable} to a text that is.",
-                    )
-                )
-            else:
-                answers[side] = found
+        answers = answer_tokens(variables, tokenizer, problems)
     _refuse(problems)
     loss = loss_name(args) or usual_loss(task, args.problem_type)
     return TaskPlan(
@@ -122,6 +110,27 @@ _ANSWERS = {
     "positive_token": "GENERATIVE_RERANKER_POSITIVE_TOKEN",
     "negative_token": "GENERATIVE_RERANKER_NEGATIVE_TOKEN",
 }
+
+
+def answer_tokens(
+    variables: TaskVariables, tokenizer: Tokenizer, problems: list[ArgError]
+) -> Mapping[str, int]:
+    """Return the ids of a generative reranker's answers; what is wrong is added to `problems`."""
+    answers: dict[str, int] = {}
+    for side, variable in _ANSWERS.items():
+        text = getattr(variables, side)
+        found = answer_token(text, tokenizer)
+        if found is None:
+            problems.append(
+                ArgError(
+                    variable,
+                    f"{variable}: {text!r} is not one token of this model.",
+                    f"Set {variable} to a text that is.",
+                )
+            )
+        else:
+            answers[side] = found
+    return answers
 
 
 def answer_token(text: str, tokenizer: Tokenizer) -> int | None:

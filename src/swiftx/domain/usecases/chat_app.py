@@ -13,7 +13,8 @@ from swiftx.domain.ports.page import ChatPage, ChatService
 from swiftx.domain.ports.system import Reporter
 from swiftx.domain.serving.page_texts import TEXTS
 from swiftx.domain.serving.support import app_support
-from swiftx.domain.usecases.deploy import DeployFacts, DeployPorts, prepared
+from swiftx.domain.usecases.deploy import prepared
+from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts
 from swiftx.errors import ArgError, UsageError
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.args.paths import named_adapter, suffix_of
@@ -12,70 +11,23 @@ from swiftx.domain.inference.support import Support
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel
-from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
-from swiftx.domain.plans.loading import LoadPlan
 from swiftx.domain.plans.serving import Listening, ServePlan
-from swiftx.domain.ports.engine import InferenceEngine
-from swiftx.domain.ports.rows import RowSink
-from swiftx.domain.ports.server import HttpServer, MakeServer
+from swiftx.domain.ports.server import HttpServer
 from swiftx.domain.ports.system import Reporter
-from swiftx.domain.ports.tokenizer import Tokenizer
-from swiftx.domain.serving.api import Identity, OpenAiApi, Outside
+from swiftx.domain.serving.api import Identity, OpenAiApi
 from swiftx.domain.serving.journal import Journal
 from swiftx.domain.serving.limits import Gate
 from swiftx.domain.serving.sampling import Defaults
-from swiftx.domain.serving.support import deploy_support
+from swiftx.domain.serving.support import deploy_support, vector_support
 from swiftx.domain.serving.text import TextService
+from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
-from swiftx.domain.usecases.merge_lora import MergePorts, merged_for_use
+from swiftx.domain.training.task import pooling_task
+from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts, ServiceLimits
+from swiftx.domain.usecases.deploy_vectors import loaded_vectors
+from swiftx.domain.usecases.merge_lora import merged_for_use
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployPorts:
-    """What serving needs of the world."""
-
-    tokenizer: Callable[[LoadPlan], Tokenizer]
-    engine: Callable[[ServedModel, Tokenizer], InferenceEngine]
-    merge: MergePorts
-    server: MakeServer
-    results: RowSink
-    outside: Outside
-    reporter: Reporter
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceLimits:
-    """What the service puts up with.
-
-    Attributes:
-        queue: Most answers that may wait to be begun; -1 for no limit.
-        body_mb: Largest request.
-        answer_s: Seconds after which an answer is given up.
-        drain_s: Seconds that answers have to end when the service stops.
-    """
-
-    queue: int = 256
-    body_mb: int = 16
-    answer_s: float = 600.0
-    drain_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployFacts:
-    """What is known before a model is loaded.
-
-    Attributes:
-        origin: By argument: where its value comes from.
-        today: The date that some prompts state.
-    """
-
-    model: ModelFacts
-    device: DeviceFacts
-    origin: Mapping[str, str]
-    today: date
-    limits: ServiceLimits = ServiceLimits()  # frozen
 
 
 def deploy(args: DeployArgs, ports: DeployPorts, facts: DeployFacts) -> None:
@@ -93,7 +45,8 @@ def deploy(args: DeployArgs, ports: DeployPorts, facts: DeployFacts) -> None:
         StorageError: A certificate cannot be read.
         BackendError: A library failed, or no port is free.
     """
-    support = deploy_support(args.infer_backend)
+    numbers = pooling_task(args.task_type) is not None
+    support = vector_support() if numbers else deploy_support(args.infer_backend)
     service = prepared(args, ports, facts, support=support)
     service.greet()
     try:
@@ -141,11 +94,16 @@ def prepared(
     server = ports.server(serve_plan(args, facts.limits))
     listening = server.listen()
     try:
-        service, gate = _loaded(args, ports, facts, models=models)
+        task = pooling_task(args.task_type)
+        service: TextService | VectorService
+        if task is None:
+            service, gate = _loaded(args, ports, facts, models=models)
+        else:
+            service, gate = loaded_vectors(args, ports, facts, task=task, name=next(iter(models)))
     except BaseException:
         server.stop()
         raise
-    path = args.result_path or ""
+    path = "" if task is not None else args.result_path or ""
     journal = Journal(
         ports.reporter.say,
         verbose=args.verbose,
@@ -173,7 +131,7 @@ def prepared(
         api=api,
         listening=listening,
         models=tuple(models),
-        greet=lambda: _greet(args, ports.reporter, listening, models=tuple(models)),
+        greet=lambda: _greet(args, ports.reporter, listening, models=tuple(models), results=path),
         close=close,
     )
 
@@ -213,6 +171,10 @@ def _check(args: DeployArgs, reporter: Reporter, facts: DeployFacts, support: Su
     if args.api_key == "":
         errors.append(ArgError("api_key", "api_key is empty.", "Leave it out to ask for no key."))
     named = [text for text in args.adapters if named_adapter(text).name is not None]
+    if named and args.task_type != "causal_lm":
+        message = f"adapters with names ({', '.join(named)}) answer with text only."
+        hint = f"With --task_type {args.task_type}, leave the names out, and serve one model each."
+        errors.append(ArgError("adapters", message, hint))
     if args.merge_lora and named:
         message = (
             f"merge_lora folds adapters into the weights, and {', '.join(named)} are to stay apart."
@@ -284,7 +246,12 @@ def _loaded(
 
 
 def _greet(
-    args: DeployArgs, reporter: Reporter, listening: Listening, *, models: Sequence[str]
+    args: DeployArgs,
+    reporter: Reporter,
+    listening: Listening,
+    *,
+    models: Sequence[str],
+    results: str,
 ) -> None:
     reporter.table(
         "Serving",
@@ -292,7 +259,8 @@ def _greet(
             "base URL": f"{listening.url}/v1",
             "models": ", ".join(models),
             "API key": "asked for" if args.api_key else "none",
-            **({"results": args.result_path} if args.result_path else {}),
+            **({"task": args.task_type} if args.task_type != "causal_lm" else {}),
+            **({"results": results} if results else {}),
         },
     )
     if args.port and listening.port != args.port:
