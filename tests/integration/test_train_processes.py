@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.integration.processes import lines, sft_in_processes
 from tests.integration.sft_run import sft
 
 from swiftx.adapters.launchers.torchrun import TorchrunLauncher
 from swiftx.domain.launching.plan import launch_plan
-
-ROOT = Path(__file__).parents[2]
-TORCHRUN = "swiftx.adapters.launchers.elastic"
-
-
-def _in_two_processes(arguments: Mapping[str, str]) -> None:
-    words = [f"{name}={value}" for name, value in arguments.items()]
-    options = ["--standalone", "--nproc_per_node", "2"]
-    ended = subprocess.run(
-        [sys.executable, "-m", TORCHRUN, *options, "-m", "tests.integration.sft_run", *words],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
-            "OMP_NUM_THREADS": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ended.returncode == 0, ended.stderr
-
-
-def _lines(folder: Path) -> list[dict[str, Any]]:
-    text = (folder / "logging.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
 
 PACKED = {"packing": "true", "packing_length": "200"}
 STREAMED = {"streaming": "true", "shuffle_buffer_size": "4", "val_dataset": "ROWS"}
@@ -78,11 +47,11 @@ def test_two_processes_have_the_losses_of_one_with_the_same_total_batch(
     }
 
     sft({**arguments, "output_dir": str(tmp_path / "one"), "gradient_accumulation_steps": "4"})
-    _in_two_processes(
+    sft_in_processes(
         {**arguments, "output_dir": str(tmp_path / "two"), "gradient_accumulation_steps": "2"}
     )
 
-    one, two = _lines(tmp_path / "one"), _lines(tmp_path / "two")
+    one, two = lines(tmp_path / "one"), lines(tmp_path / "two")
     for name in ("loss", "eval_loss", "token_acc", "eval_token_acc", "grad_norm"):
         alone = [line[name] for line in one if name in line]
         shared = [line[name] for line in two if name in line]
@@ -138,9 +107,9 @@ def test_embeddings_are_held_against_the_documents_of_all_processes(
     sft(one)
     apart = {**one, "output_dir": str(tmp_path / "apart"), "per_device_train_batch_size": "2"}
     sft({**apart, "gradient_accumulation_steps": "2"})
-    _in_two_processes({**apart, "output_dir": str(tmp_path / "two")})
+    sft_in_processes({**apart, "output_dir": str(tmp_path / "two")})
 
-    alone, shared, halves = (_lines(tmp_path / name) for name in ("one", "two", "apart"))
+    alone, shared, halves = (lines(tmp_path / name) for name in ("one", "two", "apart"))
     for name in ("loss", "grad_norm"):
         expected = [line[name] for line in alone if name in line]
         assert [line[name] for line in shared if name in line] == pytest.approx(expected, abs=1e-4)

@@ -230,6 +230,21 @@ CHECKS = (
         {"deepspeed_autotp_size": 2, "deepspeed": "zero1", "train_type": "full"},
         [],
     ),
+    *(
+        Verdict(
+            rules.shared_copies_are_of_sharded_weights,
+            {"zero_hpz_partition_size": size, "deepspeed": config},
+            told,
+        )
+        for size, config, told in (
+            (None, None, []),
+            (8, "zero3_offload", []),
+            (8, {"zero_optimization": {"stage": 3}}, []),
+            (8, {"zero_optimization": {"stage": 2}}, ["zero_hpz_partition_size"]),
+            (0, "zero3", ["zero_hpz_partition_size"]),
+            (8, None, ["zero_hpz_partition_size"]),
+        )
+    ),
     Verdict(
         rules.liger_runs_whole_language_models,
         {"use_liger_kernel": True, "device_map": "auto", "task_type": "embedding"},

@@ -264,6 +264,7 @@ CHEAP_FAILURES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"max_length": 5}, DataError, "data.jsonl"),
     ({"resume_from_checkpoint": "/nowhere"}, NotFound, "/nowhere"),
     ({"load_best_model_at_end": True}, UsageError, "validation rows"),
+    ({"deepspeed": "zero3", "train_type": "lora"}, NotBuiltYet, "stage 3"),
     ({"output_dir": "/desk/data.jsonl/run"}, StorageError, "data.jsonl"),
     (
         {"per_device_train_batch_size": 16, "dataloader_drop_last": True},

@@ -6,6 +6,7 @@ renamed, `OWN` those that the adapter settles itself whatever was given, with th
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,19 @@ from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.errors import ArgError, MissingDependency, UsageError
 
 Values = Mapping[str, Any]
 _ALL_STEPS = math.nextafter(1.0, 0.0)  # 1 itself would be one step
 FIELDS = frozenset(field.name for field in dataclasses.fields(TrainingArguments) if field.init)
+
+
+_KWARGS = (
+    "activation_checkpointing_kwargs"
+    if "activation_checkpointing_kwargs" in FIELDS
+    else "gradient_checkpointing_kwargs"
+)
 
 
 def _warmup(values: Values) -> Values:
@@ -39,9 +48,7 @@ def _checkpointing(values: Values) -> Values:
 
 
 def _checkpointing_kwargs(values: Values) -> Values:
-    name = "activation_checkpointing_kwargs"
-    given = values["gradient_checkpointing_kwargs"]
-    return {name if name in FIELDS else "gradient_checkpointing_kwargs": given or None}
+    return {_KWARGS: values["gradient_checkpointing_kwargs"] or None}
 
 
 def _grouping(values: Values) -> Values:
@@ -78,7 +85,7 @@ RENAMED: Mapping[str, Callable[[Values], Values]] = {
 """Name of the reference → what it becomes, given all values."""
 
 OWN: Mapping[str, str] = {
-    "deepspeed": "refused before training until DeepSpeed is built",
+    "deepspeed": "comes with the plan, as a whole configuration",
     "disable_tqdm": "progress is drawn by the step observer",
     "fp16_backend": "one backend is left",
     "fp16_opt_level": "belonged to apex, which is gone",
@@ -158,11 +165,18 @@ def _settled(plan: TrainPlan, values: Values) -> Values:
     persistent = bool(values.get("dataloader_persistent_workers", False))
     pinned = bool(values.get("dataloader_pin_memory", True))
     unused = values.get("ddp_find_unused_parameters")
+    kwargs = values.get(_KWARGS)
+    if (
+        zero_stage(plan.deepspeed) == 3
+    ):  # the other kind fetches weights in an order it did not plan
+        kwargs = {"use_reentrant": True, **(kwargs or {})}
     return {
         **values,
+        _KWARGS: kwargs,
         # The loss reaches every trained parameter, unless layers take turns.
         "ddp_find_unused_parameters": bool(unused) or plan.lisa is not None,
         "output_dir": plan.output_dir,
+        "deepspeed": copy.deepcopy(dict(plan.deepspeed)) if plan.deepspeed else None,
         "use_cpu": bool(values.get("use_cpu", False)) or plan.device == "cpu",
         "dataloader_num_workers": workers,
         "dataloader_prefetch_factor": values.get("dataloader_prefetch_factor") if workers else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import TrainerState, TrainingArguments
 from transformers.utils import logging
 
@@ -75,15 +75,20 @@ class CheckpointWriter:
         self.saved_step = step
 
     def write(
-        self, model: nn.Module, arguments: TrainingArguments, state: TrainerState, staging: str
+        self,
+        model: nn.Module,
+        arguments: TrainingArguments,
+        state: TrainerState,
+        staging: str,
+        weights: dict[str, Tensor] | None = None,
     ) -> None:
-        """Write weights, arguments and state into the folder."""
+        """Write weights (the model's own where none are given), arguments and state into the folder."""
         folder = Path(staging)
         if has_adapter(model):
             save_adapter(model, folder)
         else:
             with _without_bar():
-                model.save_pretrained(staging)
+                model.save_pretrained(staging, state_dict=weights)
             if isinstance(self._tokenizer, HuggingFaceTokenizer):
                 self._tokenizer.raw.save_pretrained(staging)
         torch.save(arguments, folder / "training_args.bin")

@@ -13,10 +13,9 @@ from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from swiftx.adapters.models.adapter_files import has_adapter, load_adapter
 from swiftx.adapters.trainers.adalora import rank_schedule
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -33,6 +32,7 @@ from swiftx.adapters.trainers.plugin_parts import plugin_optimizer
 from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
+from swiftx.adapters.trainers.sharding import ShardedTrainer, load_weights
 from swiftx.adapters.trainers.stream_feed import StreamEpochs, StreamFeed
 from swiftx.adapters.trainers.token_objective import TokenObjective
 from swiftx.domain.plans.encoded import Encoded
@@ -44,7 +44,7 @@ from swiftx.errors import BackendError
 _STATE_KEY = "swiftx"
 
 
-class Loop(Trainer):
+class Loop(ShardedTrainer):
     """The training loop of one run.
 
     Three things differ from its base: the loss is the sum of the weighted token losses over the number of
@@ -192,7 +192,7 @@ class Loop(Trainer):
 
     def _not_finite(self, loss: float, rows: Sequence[int]) -> BackendError:
         """Say which rows of a batch spoil its loss; all of them where none does alone."""
-        apart = isinstance(self._objective, TokenObjective)
+        apart = isinstance(self._objective, TokenObjective) and not self.sharded
         guilty = [row for row in rows if apart and not torch.isfinite(self._loss_of(row))]
         named = ", ".join(str(self._number_of(row)) for row in guilty or rows)
         return BackendError(
@@ -232,9 +232,11 @@ class Loop(Trainer):
         sums = torch.zeros(4, dtype=precise, device=self.args.device)
         meter = Meter(self.args.device)
         results: list[Any] = []
-        for inputs in dataloader:
-            inputs = self._prepare_inputs(inputs)
-            measured = self._objective.measure(self.model, inputs, training=False)
+        for turn in self.in_step(dataloader):
+            inputs = self._prepare_inputs(turn.batch)
+            measured = self._objective.measure(self.evaluated, inputs, training=False)
+            if not turn.counts:
+                continue
             items, seen = self._objective.items(inputs), measured.hits
             sums += torch.stack([measured.loss.to(precise), items, seen.right, seen.total])
             meter.add(measured, _tokens(inputs))
@@ -317,8 +319,9 @@ class Loop(Trainer):
                 self._save_rng_state(staging)
                 if self._ranks is not None and self.args.should_save:
                     self._ranks.save(Path(staging))
-            if self.args.should_save:
-                self._writer.write(self.model, self.args, self.state, staging)
+            with self.whole_weights() as weights:
+                if self.args.should_save:
+                    self._writer.write(self.model, self.args, self.state, staging, weights)
 
     def _remember_log(self) -> None:
         """Put the sums of the unfinished log interval into the state, so that a resumed run logs the same."""
@@ -350,12 +353,9 @@ class Loop(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if not self._plan.resume_only_model:
-            _load_weights(self.model, Path(resume_from_checkpoint))
+            load_weights(self.model, Path(resume_from_checkpoint))
             if self._ranks is not None:
                 self._ranks.load(Path(resume_from_checkpoint))
-
-    def _load_best_model(self) -> None:
-        _load_weights(self.model, Path(self.state.best_model_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if not self._plan.resume_only_model:
@@ -364,15 +364,6 @@ class Loop(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if not self._plan.resume_only_model:
             super()._load_rng_state(checkpoint)
-
-
-def _load_weights(model: nn.Module, folder: Path) -> None:
-    """Put saved weights into a model of the same shape."""
-    if has_adapter(model):
-        load_adapter(model, folder)
-        return
-    saved = type(model).from_pretrained(str(folder), dtype=model.dtype, local_files_only=True)
-    model.load_state_dict(saved.state_dict())
 
 
 def _tokens(inputs: Batch) -> Tensor:

@@ -13,7 +13,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
 from swiftx.adapters.models.adapter_files import has_adapter
-from swiftx.adapters.models.quantized import size_of
+from swiftx.adapters.trainers import deepspeed
 from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -25,6 +25,7 @@ from swiftx.adapters.trainers.optimisers import require_optimiser
 from swiftx.adapters.trainers.plugin_parts import plugin_callbacks
 from swiftx.adapters.trainers.processes import leave_at_exit
 from swiftx.adapters.trainers.run_log import RunLog
+from swiftx.adapters.trainers.sharding import parameter_sizes
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
@@ -32,6 +33,7 @@ from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.checkpoints import STATE_FILE
+from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.domain.training.summary import share
 from swiftx.errors import BackendError, MissingDependency, NotFound, StorageError, SwiftxError
 
@@ -43,7 +45,10 @@ class TransformersTrainer:
         """Raise what the trainer arguments alone would make `fit` raise."""
         _check_checkpoint(plan.resume_from)
         require_optimiser(plan)
+        deepspeed.prepare(plan)
         training_arguments(plan)
+        if plan.deepspeed is not None:
+            deepspeed.forget_configuration()
 
     def fit(
         self,
@@ -57,12 +62,14 @@ class TransformersTrainer:
     ) -> TrainOutcome:
         """Run the plan to its end and report."""
         _check_checkpoint(plan.resume_from)
+        deepspeed.prepare(plan)
         arguments = training_arguments(plan)
         leave_at_exit()
         leads = arguments.process_index == 0
         writer = CheckpointWriter(plan, tokenizer, leads=leads, observer=observer)
         writer.recover()
-        if not arguments.torch_compile:  # it fuses PEFT's own operations
+        # Compiling fuses PEFT's own operations; weights that are spread are whole in their own layers only.
+        if not arguments.torch_compile and zero_stage(plan.deepspeed) < 3:
             quicken_lora(cast(nn.Module, model))
         log = RunLog(plan.output_dir)
         with StopRequest() as stop:
@@ -190,7 +197,7 @@ def _outcome(
     interrupted: bool,
 ) -> TrainOutcome:
     state = loop.state
-    sizes = [(size_of(tensor), tensor.requires_grad) for tensor in loop.model.parameters()]
+    sizes = parameter_sizes(loop.model)
     return TrainOutcome(
         output_dir=plan.output_dir,
         last_checkpoint=writer.last_checkpoint or plan.resume_from,

@@ -46,6 +46,8 @@ class TrainPlan:
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
         lisa: Train a few layers at a time; None trains all that are trainable.
         galore: Project gradients to a low rank; None leaves the optimiser to the trainer's arguments.
+        deepspeed: DeepSpeed's configuration, with `auto` where the trainer's arguments decide; None trains
+            without it.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
     """
@@ -77,6 +79,7 @@ class TrainPlan:
     lora_plus_ratio: float | None = None
     lisa: LisaPlan | None = None
     galore: GaLorePlan | None = None
+    deepspeed: Mapping[str, Any] | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)
 

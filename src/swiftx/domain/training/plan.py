@@ -14,6 +14,7 @@ from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
+from swiftx.domain.training.deepspeed import deepspeed_config
 from swiftx.domain.training.extensions import LOSSES, METRICS, OPTIMIZERS
 from swiftx.domain.training.galore import galore_plan
 from swiftx.domain.training.task import loss_name, measured_names
@@ -113,6 +114,7 @@ def train_plan(
         lora_plus_ratio=args.lorap_lr_ratio,
         lisa=_lisa(args),
         galore=galore_plan(args),
+        deepspeed=deepspeed_config(args),
         statistics=statistics,
     )
 

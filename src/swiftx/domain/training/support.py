@@ -47,6 +47,7 @@ RUNS = TUNER_ARGUMENTS | _words(
     "use_cpu torch_compile torch_compile_backend torch_compile_mode torchdynamo torch_empty_cache_steps "
     "auto_find_batch_size neftune_noise_alpha label_smoothing_factor enable_dft_loss use_logits_to_keep "
     "acc_strategy average_tokens_across_devices full_determinism debug use_cache skip_memory_metrics "
+    "deepspeed zero_hpz_partition_size "
     "accelerator_config ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph "
     # data loading
     "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
@@ -78,7 +79,7 @@ NOT_BUILT = _words(
     "init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
-    "deepspeed zero_hpz_partition_size deepspeed_autotp_size fsdp fsdp_config parallelism_config "
+    "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "use_liger_kernel enable_jit_checkpoint save_on_each_node "
     "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter "
     "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "

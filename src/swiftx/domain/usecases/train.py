@@ -6,16 +6,18 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.models.quantization import quantization_plan, refuse_untrainable
 from swiftx.domain.plans.encoded import Encoded
-from swiftx.domain.plans.facts import ModelFacts
+from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan, ModelHandle
 from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan, PeftPlan, TunerPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
+from swiftx.domain.training.deepspeed import deepspeed_config, zero_stage
 from swiftx.domain.training.optimisers import refuse_optimiser
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
 from swiftx.domain.training.streamed import TokenStream
@@ -55,6 +57,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_even_use_of_experts(args, facts.model)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
+    _refuse_spread_adapters(args, tuning)
     refuse_optimiser(
         args, "cpu" if args.use_cpu else facts.device.kind, world_size=facts.world_size
     )
@@ -81,7 +84,7 @@ def _train(
     loading = load_plan(
         args,
         facts.model,
-        facts.device,
+        _loaded_on(args, facts),
         world_size=facts.world_size,
         trust_remote_code=args.trust_remote_code,
         new_head_seed=args.seed,
@@ -170,6 +173,21 @@ def _claimed_folder(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) ->
             for name in _BEFORE_TRAINING:
                 ports.storage.take_back(f"{folder}/{name}")
         raise
+
+
+def _refuse_spread_adapters(args: TrainingArgs, plan: TunerPlan) -> None:
+    """Refuse adapters with ZeRO-3: after an evaluation, DeepSpeed's order of fetching weights breaks."""
+    if zero_stage(deepspeed_config(args)) == 3 and not isinstance(plan, FullPlan):
+        raise NotBuiltYet(
+            f"--train_type {args.train_type} with ZeRO stage 3 is not built yet",
+            hint="use --deepspeed zero2, or --train_type full",
+        )
+
+
+def _loaded_on(args: TrainingArgs, facts: TrainFacts) -> DeviceFacts:
+    """Return where weights are put first: in memory those that the devices will have parts of only."""
+    sharded = zero_stage(deepspeed_config(args)) == 3
+    return replace(facts.device, kind="cpu") if sharded else facts.device
 
 
 def _say_what_changes_nothing(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from swiftx.domain.args.coerce import one_of
 from swiftx.domain.args.paths import joined, suffix_of
@@ -243,6 +243,21 @@ def deepspeed_places_the_model_itself(values: Values, _: Facts) -> Sequence[ArgE
     return errors
 
 
+@check("zero_hpz_partition_size", "deepspeed")
+def shared_copies_are_of_sharded_weights(values: Values, _: Facts) -> Sequence[ArgError]:
+    size, config = values.zero_hpz_partition_size, values.deepspeed
+    if size is None:
+        return ()
+    zero = config.get("zero_optimization") if isinstance(config, Mapping) else None
+    named = isinstance(config, str) and config.startswith("zero3")
+    if size >= 1 and (named or (isinstance(zero, Mapping) and zero.get("stage") == 3)):
+        return ()
+    message = (
+        f"zero_hpz_partition_size={size}: a number of processes is expected, and ZeRO stage 3."
+    )
+    return [ArgError("zero_hpz_partition_size", message, "Add --deepspeed zero3.")]
+
+
 @check("use_liger_kernel", "device_map", "task_type")
 def liger_runs_whole_language_models(values: Values, _: Facts) -> Sequence[ArgError]:
     """Rule T27."""
@@ -317,6 +332,7 @@ CHECKS = (
     one_half_precision_at_a_time,
     deepspeed_has_a_configuration,
     deepspeed_places_the_model_itself,
+    shared_copies_are_of_sharded_weights,
     liger_runs_whole_language_models,
     batches_hold_something,
 )

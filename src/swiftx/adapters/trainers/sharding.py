@@ -1,0 +1,99 @@
+"""The training loop's side of weights that are spread over the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer
+
+from swiftx.adapters.models.adapter_files import has_adapter, load_adapter
+from swiftx.adapters.models.quantized import size_of
+from swiftx.adapters.trainers import deepspeed
+from swiftx.adapters.trainers.objectives import Batch
+from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.training.deepspeed import zero_stage
+
+
+class Turn(NamedTuple):
+    """A batch, and whether it counts; one that does not keeps this process in step with the others."""
+
+    batch: Batch
+    counts: bool
+
+
+class ShardedTrainer(Trainer):
+    """What the base of the loop does otherwise where DeepSpeed runs it."""
+
+    _plan: TrainPlan
+
+    @property
+    def sharded(self) -> bool:
+        """Whether a forward pass needs all processes, because each has a part of the weights only."""
+        return zero_stage(self._plan.deepspeed) == 3
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """Return the model to evaluate: the bare one, unless DeepSpeed has to gather its weights."""
+        return self.model_wrapped if self.sharded else self.model
+
+    def _prepare_for_training(
+        self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None
+    ) -> Any:
+        if self._plan.deepspeed is not None and self._plan.resume_only_model:
+            resume_from_checkpoint = None  # the model holds the weights already
+        if self.sharded:
+            settings = self.accelerator.state.deepspeed_plugin.hf_ds_config
+            settings.trainer_config_finalize(self.args, self.model, max_steps)
+            deepspeed.shard(self.model, settings.config, self.args.device)
+        return super()._prepare_for_training(max_steps, train_dataloader, resume_from_checkpoint)
+
+    def _load_best_model(self) -> None:
+        if self.is_deepspeed_enabled:
+            super()._load_best_model()
+        else:
+            load_weights(self.model, Path(self.state.best_model_checkpoint))
+
+    @contextmanager
+    def whole_weights(self) -> Iterator[dict[str, Tensor] | None]:
+        """Yield the state of the model in the first process; None where the model itself has it whole.
+
+        Every process must enter.
+        """
+        if not self.sharded:
+            yield None
+        else:
+            yield self.accelerator.get_state_dict(self.model_wrapped)
+
+    def in_step(self, batches: Iterable[Batch]) -> Iterator[Turn]:
+        """Yield this process's batches, and then others until every process has had as many."""
+        if not self.sharded:
+            yield from (Turn(batch, True) for batch in batches)
+            return
+        mine = list(batches)
+        longest = torch.tensor([len(mine)], device=self.args.device)
+        most = int(self.accelerator.gather(longest).max())
+        spare = mine[:1] or [self._objective.collate_validation([self.eval_dataset[0]])]
+        yield from (Turn(batch, True) for batch in mine)
+        yield from (Turn(dict(spare[0]), False) for _ in range(most - len(mine)))
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Put saved weights into a model of the same shape."""
+    if has_adapter(model):
+        load_adapter(model, folder)
+        return
+    saved = type(model).from_pretrained(str(folder), dtype=model.dtype, local_files_only=True)
+    model.load_state_dict(saved.state_dict())
+
+
+def parameter_sizes(model: nn.Module) -> list[tuple[int, bool]]:
+    """Return the number of values of each parameter, and whether it is trained; wholes, not parts."""
+    return [
+        (getattr(weight, "ds_numel", None) or size_of(weight), weight.requires_grad)
+        for weight in model.parameters()
+    ]

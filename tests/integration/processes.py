@@ -1,0 +1,45 @@
+"""Runs `sft` in processes that torchrun starts, and reads what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+TORCHRUN = "swiftx.adapters.launchers.elastic"
+
+
+def sft_in_processes(arguments: Mapping[str, str], *, count: int = 2, fails: bool = False) -> str:
+    """Run `tests.integration.sft_run` and return what it said; torchrun ends its processes with itself."""
+    words = [f"{name}={value}" for name, value in arguments.items()]
+    options = ["--standalone", "--nproc_per_node", str(count)]
+    ended = subprocess.run(
+        [sys.executable, "-m", TORCHRUN, *options, "-m", "tests.integration.sft_run", *words],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (ended.returncode != 0) == fails, ended.stderr
+    return ended.stderr
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's log."""
+    text = (folder / "logging.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def measured(folder: Path, name: str) -> list[float]:
+    """Return the values that were logged under a name."""
+    return [line[name] for line in lines(folder) if name in line]
