@@ -27,7 +27,8 @@ from swiftx.domain.serving.journal import Journal
 from swiftx.domain.serving.limits import Gate
 from swiftx.domain.serving.sampling import Defaults
 from swiftx.domain.serving.text import TextService
-from swiftx.domain.serving.vectors import PooledModel, VectorService
+from swiftx.domain.serving.vector_work import PooledModel
+from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.errors import SwiftxError
 

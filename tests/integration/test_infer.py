@@ -25,7 +25,7 @@ from swiftx.adapters.rows.numpy_random import NumpyShuffler
 from swiftx.adapters.rows.sink import JsonlSink
 from swiftx.adapters.system.clock import SystemClock
 from swiftx.adapters.system.local_storage import LocalStorage
-from swiftx.bootstrap.engines import make_engine, make_service
+from swiftx.bootstrap.engines import make_engine, make_pooling, make_service
 from swiftx.cli.chat import ConsoleTerminal
 from swiftx.cli.output import Output
 from swiftx.domain.args.commands.infer import InferArgs
@@ -87,6 +87,7 @@ def answer(
         group=Alone(),
         tokenizer=TransformersLoader().tokenizer,
         engine=lambda model, tokenizer: make_engine(args, model, tokenizer),
+        pooling=lambda model, plan: make_pooling(args, model, plan),
         service=make_service,
         merge=lambda: MergePorts(
             merger=StreamingMerger(),

@@ -16,6 +16,7 @@ from swiftx.bootstrap.machine import (
     devices,
     random_response,
     registered_names,
+    task_variables,
     working_folder,
 )
 from swiftx.bootstrap.sources import data_ports, fetch_weights, model_folder, model_of, tokenizer
@@ -264,6 +265,7 @@ def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: 
         today=facts.now.date(),
         world_size=facts.world_size,
         random_response=random_response(),
+        variables=task_variables(),
     )
     with (
         process_group(facts) as group,

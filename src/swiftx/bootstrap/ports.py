@@ -112,7 +112,7 @@ def infer_ports(
 ) -> InferPorts:
     from swiftx.adapters.rows.sink import JsonlSink
     from swiftx.adapters.system.clock import SystemClock
-    from swiftx.bootstrap.engines import make_engine, make_service, make_tokenizer
+    from swiftx.bootstrap.engines import make_engine, make_pooling, make_service, make_tokenizer
     from swiftx.domain.usecases.infer_ports import InferPorts
 
     quiet_libraries()
@@ -123,6 +123,7 @@ def infer_ports(
         engine=lambda model, tokenizer: make_engine(
             args, model, tokenizer, slots=args.max_batch_size, debug=reporter.say
         ),
+        pooling=lambda model, plan: make_pooling(args, model, plan),
         service=make_service,
         merge=lambda: merge_ports(facts, reporter, merging),
         results=JsonlSink(),

@@ -7,7 +7,13 @@ import pytest
 from swiftx.domain.args.commands.infer import EngineArgs, InferArgs
 from swiftx.domain.args.spec import specs_of
 from swiftx.domain.inference.engine_options import ENGINE_ARGUMENTS
-from swiftx.domain.inference.support import INFER, Support, answering_support, infer_support
+from swiftx.domain.inference.support import (
+    INFER,
+    Support,
+    answering_support,
+    infer_support,
+    judging_support,
+)
 from swiftx.errors import NotBuiltYet
 
 
@@ -30,6 +36,7 @@ def test_every_argument_has_one_place(engine: str) -> None:
 
 def test_every_argument_has_one_place_where_a_service_answers() -> None:
     assert misplaced(answering_support("pt", elsewhere=True), set(specs_of(InferArgs))) == set()
+    assert misplaced(judging_support(), set(specs_of(InferArgs))) == set()
 
 
 def test_everything_that_is_not_built_is_named_at_once() -> None:

@@ -88,12 +88,19 @@ def test_pairs_are_one_with_each_or_in_step() -> None:
     assert answer["error"]["param"] == "documents"
 
 
-def test_embeddings_are_scored_by_their_angle() -> None:
-    service = vector_service(EMBEDDING, CountingPooling(2, score=lambda _: (0.6, 0.8)))
+def test_embeddings_are_scored_by_their_angle_and_a_query_is_read_once() -> None:
+    def turned(prompt: Any) -> tuple[float, ...]:
+        angle = len(prompt) / 10
+        return (math.cos(angle), math.sin(angle))
 
-    _, answer = service.post("/v1/score", {"text_1": "a", "text_2": "b"})
+    service = vector_service(EMBEDDING, CountingPooling(2, score=turned))
 
-    assert answer["data"] == [{"index": 0, "object": "score", "score": pytest.approx(1.0)}]
+    _, answer = service.post("/v1/score", {"text_1": "a", "text_2": ["b", "bcdef"]})
+    _, paired = service.post("/v1/score", {"text_1": ["a", "bcdef"], "text_2": ["a", "a"]})
+
+    assert len(service.pooling.prompts) == 3 + 4
+    scores = [each["score"] for each in (*answer["data"], *paired["data"])]
+    assert scores == pytest.approx([1.0, math.cos(0.4), 1.0, math.cos(0.4)])
 
 
 def test_classes_have_probabilities_that_fit_the_problem() -> None:

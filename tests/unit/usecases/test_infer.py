@@ -10,6 +10,7 @@ from tests.fakes.engine import Answer, ScriptedEngine
 from tests.fakes.hub import InMemoryHub
 from tests.fakes.merger import PlannedMerger
 from tests.fakes.models import InMemoryLoader, model_facts
+from tests.fakes.pooling import CountingPooling
 from tests.fakes.rows import InMemoryRows, InMemorySink, SeededShuffler, chat
 from tests.fakes.storage import InMemoryStorage
 from tests.fakes.system import RecordingReporter, TickingClock
@@ -75,6 +76,7 @@ class World:
         self.progress: list[tuple[int, int]] = []
         self.merged: list[tuple[int, int]] = []
         self.facts = model_facts("/m", max_model_len=max_model_len)
+        self.pooling = CountingPooling()
         self._answers = answers
         self._rows = InMemoryRows(files)
 
@@ -98,6 +100,7 @@ class World:
             group=Alone(),
             tokenizer=self.loader.tokenizer,
             engine=self.engine,
+            pooling=lambda *_: self.pooling,
             service=self.service,
             merge=lambda: MergePorts(
                 merger=self.merger,
@@ -653,9 +656,9 @@ def test_everything_that_is_not_built_is_named_before_anything_is_loaded() -> No
     world = World()
 
     with pytest.raises(NotBuiltYet) as caught:
-        world.infer(val_dataset=("ten.jsonl",), task_type="embedding", sequence_parallel_size=2)
+        world.infer(val_dataset=("ten.jsonl",), tuner_backend="unsloth", sequence_parallel_size=2)
 
-    assert "--task_type embedding" in caught.value.message
+    assert "--tuner_backend unsloth" in caught.value.message
     assert "--sequence_parallel_size 2" in caught.value.message
     assert world.served == []
 

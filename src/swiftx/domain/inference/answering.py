@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from swiftx.domain.chat.messages import Conversation
-from swiftx.domain.chat.rows import conversation_of
+from swiftx.domain.chat.rows import StandardRow, conversation_of
 from swiftx.domain.inference.asking import Asker
 from swiftx.domain.inference.results import (
     Question,
     ResultRow,
     failed_row,
+    question_of,
     result_row,
     streamed_row,
     told,
@@ -37,6 +38,15 @@ class Answer(NamedTuple):
     error: SwiftxError | None = None
 
 
+class RowAnswering(Protocol):
+    """Answers rows of data, with text or with numbers; see `Answering`."""
+
+    def question(self, row: StandardRow) -> Question: ...
+    def batch(self, questions: Sequence[Question], numbers: Sequence[int]) -> list[Answer]: ...
+    def streamed(self, question: Question, terminal: Terminal, *, number: int) -> Answer: ...
+    def close(self) -> None: ...
+
+
 class Answering:
     """Answers questions with one model.
 
@@ -55,6 +65,10 @@ class Answering:
     def close(self) -> None:
         """Free the model."""
         self._engine.close()
+
+    def question(self, row: StandardRow) -> Question:
+        """Return what is asked of the model, without the answer that the data has."""
+        return question_of(row)
 
     def batch(self, questions: Sequence[Question], numbers: Sequence[int]) -> list[Answer]:
         """Answer several questions at once, in order.

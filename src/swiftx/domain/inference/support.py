@@ -183,8 +183,46 @@ def settings_of(args: object) -> dict[str, Any]:
     return {
         name: getattr(args, name)
         for name in sorted(specs_of(type(args)))
-        if name in INFER.runs | INFER.only.keys() | {"base_url"} and name not in _OF_THE_RUN
+        if name in INFER.runs | INFER.only.keys() | OF_TASKS | {"base_url"}
+        and name not in _OF_THE_RUN
     }
+
+
+OF_TASKS = words("task_type num_labels problem_type reranker_use_activation")
+"""What decides what the numbers of a model mean."""
+
+OF_TEXT = words(
+    "max_new_tokens temperature top_k top_p repetition_penalty num_beams stop_words response_prefix"
+)
+"""What only generated text has a use for."""
+
+_OF_MERGING = words("safe_serialization max_shard_size")
+
+
+def of_numbers(base: Support, *, idle: frozenset[str] = frozenset()) -> Support:
+    """Return where the arguments of a command stand with a model that answers with numbers.
+
+    Args:
+        base: Where they stand with text and `pt`.
+        idle: Of the command, what only text has a use for.
+    """
+    idle = idle | OF_TEXT | _OF_MERGING
+    return replace(
+        base,
+        runs=(base.runs - idle - {"merge_lora"}) | OF_TASKS,
+        only={
+            "infer_backend": lambda value: value == "pt",
+            "tuner_backend": lambda value: value == "peft",
+        },
+        not_built=(base.not_built - OF_TASKS) | {"merge_lora"},
+        no_effect=(base.no_effect - OF_TASKS) | idle,
+    )
+
+
+def judging_support() -> Support:
+    """Return where the arguments of `infer` stand with a model that answers with numbers."""
+    base = answering_support("pt", elsewhere=False)
+    return of_numbers(base, idle=words("logprobs top_logprobs base_url"))
 
 
 def answering_support(backend: str, *, elsewhere: bool) -> Support:

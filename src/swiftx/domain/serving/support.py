@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from swiftx.domain.inference.support import Support, infer_support, words
+from swiftx.domain.inference.support import Support, infer_support, of_numbers, words
 
 SERVICE = words(
     "host port api_key ssl_keyfile ssl_certfile owned_by served_model_name verbose log_interval log_level "
@@ -36,31 +36,10 @@ def deploy_support(backend: str) -> Support:
     )
 
 
-_OF_TEXT = words(
-    "max_new_tokens temperature top_k top_p repetition_penalty num_beams stop_words max_logprobs "
-    "result_path write_batch_size response_prefix"
-)
-"""What only generated text has a use for."""
-
-_OF_TASKS = words("task_type num_labels problem_type reranker_use_activation")
-
-
 def vector_support() -> Support:
     """Return where the arguments of `deploy` stand with a model that answers with numbers."""
-    base = deploy_support("pt")
-    return replace(
-        base,
-        runs=(base.runs - _OF_TEXT - {"merge_lora", "safe_serialization", "max_shard_size"})
-        | _OF_TASKS,
-        only={
-            "infer_backend": lambda value: value == "pt",
-            "tuner_backend": lambda value: value == "peft",
-        },
-        not_built=(base.not_built - _OF_TASKS) | {"merge_lora"},
-        no_effect=(base.no_effect - _OF_TASKS)
-        | _OF_TEXT
-        | {"safe_serialization", "max_shard_size"},
-    )
+    idle = words("max_logprobs result_path write_batch_size")
+    return of_numbers(deploy_support("pt"), idle=idle)
 
 
 PAGE = words("server_name server_port share lang base_url studio_title is_multimodal")

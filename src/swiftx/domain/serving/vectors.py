@@ -11,113 +11,16 @@ from typing import Any
 
 from swiftx.domain.chat.messages import Conversation
 from swiftx.domain.inference.scores import Meaning, cosine, shortened
-from swiftx.domain.plans.inference import EngineFacts, EngineStats
-from swiftx.domain.plans.serving import Reply
-from swiftx.domain.ports.pooling import PoolingEngine
 from swiftx.domain.serving import vector_requests as v
 from swiftx.domain.serving.exchange import Record
 from swiftx.domain.serving.fields import Json
 from swiftx.domain.serving.limits import Gate
-from swiftx.domain.serving.refusals import Problem, Refused, encoded, refused
+from swiftx.domain.serving.refusals import Problem, Refused
+from swiftx.domain.serving.vector_work import PooledModel, VectorWork, Write
 from swiftx.domain.serving.writing import Head
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.truncation import TooLong
-from swiftx.errors import DataError, SwiftxError
-
-Write = Callable[[Sequence[tuple[float, ...]], Head, Mapping[str, int]], Mapping[str, Any]]
-"""Makes the JSON object of an answer, of the vectors, who answers, and the tokens that were read."""
-
-
-class PooledModel:
-    """A pooling engine with what a service tells of its engine; one request is computed at a time.
-
-    Args:
-        pooling: Reads the vectors.
-        max_model_len: Longest sequence in tokens.
-    """
-
-    def __init__(self, pooling: PoolingEngine, *, max_model_len: int | None) -> None:
-        self.facts = EngineFacts(name="pt", max_model_len=max_model_len)
-        self.size = pooling.size
-        self._pooling = pooling
-        self._computing = Lock()
-        self._running = self._requests = self._tokens = 0
-
-    def pool(self, prompts: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
-        """Return a vector a sequence; who comes meanwhile waits."""
-        with self._computing:
-            self._running = 1
-            try:
-                return self._pooling.pool(prompts)
-            finally:
-                self._running = 0
-                self._requests += 1
-                self._tokens += sum(map(len, prompts))
-
-    def stats(self) -> EngineStats:
-        """Return what was read; nothing is ever written."""
-        return EngineStats(
-            running=self._running, requests=self._requests, prompt_tokens=self._tokens
-        )
-
-    def close(self) -> None:
-        """Nothing runs beside the requests."""
-
-
-class VectorWork:
-    """One request, answered by one call of the engine.
-
-    Args:
-        prompts: Token ids of each sequence.
-        write: Makes the answer.
-        head: Who answers.
-        record: Gets filled in.
-        engine: Reads the vectors.
-        end: Hears the record when all is over.
-        now: Seconds, from any start.
-    """
-
-    def __init__(
-        self,
-        prompts: Sequence[Sequence[int]],
-        write: Write,
-        *,
-        head: Head,
-        record: Record,
-        engine: PooledModel,
-        end: Callable[[Record], None],
-        now: Callable[[], float],
-    ) -> None:
-        self._prompts = prompts
-        self._write = write
-        self._head = head
-        self._record = record
-        self._engine = engine
-        self._end = end
-        self._now = now
-        self._started = now()
-
-    def run(self) -> Reply:
-        """Compute, and return the answer or the error."""
-        record = self._record
-        record.status = 500
-        try:
-            reply = self._reply()
-            record.status = reply.status
-            return reply
-        finally:
-            record.seconds = self._now() - self._started
-            self._end(record)
-
-    def _reply(self) -> Reply:
-        try:
-            vectors = self._engine.pool(self._prompts)
-        except SwiftxError as error:
-            return refused(error).reply()
-        tokens = sum(map(len, self._prompts))
-        self._record.prompt_tokens = tokens
-        used = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return Reply(200, encoded(self._write(vectors, self._head, used)))
+from swiftx.errors import DataError
 
 
 class VectorService:
@@ -275,12 +178,18 @@ class VectorService:
             return [
                 self._meaning.score(vector[0], activation=asked.activation) for vector in vectors
             ]
-        half = len(asked.pairs)  # queries, then documents
-        return [cosine(vectors[index], vectors[half + index]) for index in range(half)]
+        count = len(asked.pairs)
+        queries, documents = vectors[:-count], vectors[-count:]
+        if len(queries) == 1:
+            queries = list(queries) * count
+        return [cosine(*both) for both in zip(queries, documents, strict=True)]
 
     def _pair_ids(self, asked: v.ScoreRequest) -> list[Sequence[int]]:
         if self._meaning.task == "embedding":
-            queries: list[v.Input] = [v.text(each, asked.instruction) for each, _ in asked.pairs]
+            asking = [query for query, _ in asked.pairs]
+            if len(set(asking)) == 1:
+                asking = asking[:1]  # read once, as a ranking has one
+            queries: list[v.Input] = [v.text(each, asked.instruction) for each in asking]
             documents: list[v.Input] = [v.text(each) for _, each in asked.pairs]
             return self._ids([*queries, *documents], None)
         return self._ids([v.pair(*each, asked.instruction) for each in asked.pairs], None)

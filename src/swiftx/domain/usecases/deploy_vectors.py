@@ -9,7 +9,8 @@ from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.pooling import PoolingTask
 from swiftx.domain.serving.limits import Gate
-from swiftx.domain.serving.vectors import PooledModel, VectorService
+from swiftx.domain.serving.vector_work import PooledModel
+from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts

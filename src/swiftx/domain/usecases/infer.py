@@ -6,19 +6,21 @@ from dataclasses import replace
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.args.paths import named_adapter
-from swiftx.domain.inference.answering import Answering
+from swiftx.domain.inference.answering import Answering, RowAnswering
 from swiftx.domain.inference.asking import ServiceAsker, TemplateAsker
 from swiftx.domain.inference.conversing import ChatLog, converse
 from swiftx.domain.inference.plan import generation_plan, service_generation_plan
-from swiftx.domain.inference.support import answering_support
+from swiftx.domain.inference.support import answering_support, judging_support
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
+from swiftx.domain.training.task import pooling_task
 from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
 from swiftx.domain.usecases.infer_rows import answer_rows, rows_to_answer
+from swiftx.domain.usecases.infer_vectors import check_metric, judge_lines, loaded_judging
 from swiftx.domain.usecases.merge_lora import merged_for_use
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
 
@@ -45,21 +47,32 @@ def infer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> InferOutcome
         StorageError: The results cannot be written.
         BackendError: A library failed.
     """
-    support = answering_support(args.infer_backend, elsewhere=args.base_url is not None)
+    task = None if args.base_url is not None else pooling_task(args.task_type)
+    support = (
+        answering_support(args.infer_backend, elsewhere=args.base_url is not None)
+        if task is None
+        else judging_support()
+    )
     support.refuse_unbuilt(args, facts.origin, doing="answering")
     _refuse(args, facts)
     _check_counts(args)
+    if task is not None:
+        check_metric(args, task)
     idle = support.ineffective(args, facts.origin)
     if idle:
         names = ", ".join(f"--{name}" for name in idle)
         ports.reporter.warn(f"Without effect here: {names}.")
     if not args.dataset and not args.val_dataset:
-        return _chat(args, ports, facts)
+        return _chat(args, ports, facts) if task is None else judge_lines(args, ports, facts, task)
     rows = rows_to_answer(args, ports, facts)
     outcome = InferOutcome(_result_path(args))
-    return answer_rows(
-        args, ports, rows, outcome=outcome, load=lambda: _prepared(args, ports, facts)
-    )
+
+    def load() -> RowAnswering:
+        if task is not None:
+            return loaded_judging(args, ports, facts, task)
+        return _prepared(args, ports, facts)
+
+    return answer_rows(args, ports, rows, outcome=outcome, load=load)
 
 
 def _refuse(args: InferArgs, facts: InferFacts) -> None:

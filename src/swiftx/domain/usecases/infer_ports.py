@@ -11,8 +11,11 @@ from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts, ModelFacts
 from swiftx.domain.plans.loading import LoadPlan
+from swiftx.domain.plans.pooling import PoolingPlan
+from swiftx.domain.plans.tasks import TaskVariables
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.group import ProcessGroup
+from swiftx.domain.ports.pooling import PoolingEngine
 from swiftx.domain.ports.rows import RowSink
 from swiftx.domain.ports.system import Clock, Reporter
 from swiftx.domain.ports.terminal import Terminal
@@ -28,6 +31,7 @@ class InferPorts:
     """What answering needs of the world.
 
     Attributes:
+        pooling: Loads a model that answers with numbers.
         service: Makes the engine that asks a service.
         merge: Makes the ports that merging needs.
     """
@@ -36,6 +40,7 @@ class InferPorts:
     group: ProcessGroup
     tokenizer: Callable[[LoadPlan], Tokenizer]
     engine: MakeEngine
+    pooling: Callable[[ServedModel, PoolingPlan], PoolingEngine]
     service: Callable[[ServicePlan], InferenceEngine]
     merge: Callable[[], MergePorts]
     results: RowSink
@@ -54,6 +59,7 @@ class InferFacts:
         origin: By argument: where its value comes from (`cli`, `default`, `rule:…`).
         today: The date that some prompts state.
         random_response: Where a row has several responses, draw one as its label.
+        variables: What a generative reranker answers with.
     """
 
     model: ModelFacts | None
@@ -62,6 +68,7 @@ class InferFacts:
     today: date
     world_size: int = 1
     random_response: bool = True
+    variables: TaskVariables = field(default_factory=TaskVariables)
 
 
 @dataclass(slots=True)

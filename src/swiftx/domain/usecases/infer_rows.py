@@ -9,14 +9,15 @@ from swiftx.domain.datasets.pipeline import PreparedRows, prepare
 from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.report import summary as data_summary
 from swiftx.domain.datasets.sampling import sampled
-from swiftx.domain.inference.answering import Answer, Answering
+from swiftx.domain.inference.answering import Answer, RowAnswering
 from swiftx.domain.inference.batching import batches
 from swiftx.domain.inference.ledger import Kept, Ledger, run_digest
 from swiftx.domain.inference.metrics import evaluate
-from swiftx.domain.inference.results import question_of
 from swiftx.domain.inference.support import settings_of
 from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
 from swiftx.errors import DataError, SwiftxError
+
+_JUDGED_AT_ONCE = 64
 
 
 def rows_to_answer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> PreparedRows:
@@ -37,7 +38,7 @@ def answer_rows(
     rows: PreparedRows,
     *,
     outcome: InferOutcome,
-    load: Callable[[], Answering],
+    load: Callable[[], RowAnswering],
 ) -> InferOutcome:
     """Answer the rows that are not answered yet, and judge all of them.
 
@@ -69,7 +70,7 @@ def answer_rows(
     return outcome
 
 
-def _answer_some(desk: _Desk, rows: PreparedRows, load: Callable[[], Answering]) -> None:
+def _answer_some(desk: _Desk, rows: PreparedRows, load: Callable[[], RowAnswering]) -> None:
     """Answer the rows of a desk."""
     answering = load()
     started = desk.ports.clock.now()
@@ -87,18 +88,23 @@ def _answer_some(desk: _Desk, rows: PreparedRows, load: Callable[[], Answering])
             )
 
 
-def _answers(desk: _Desk, answering: Answering, rows: PreparedRows) -> Iterator[tuple[int, Answer]]:
+def _answers(
+    desk: _Desk, answering: RowAnswering, rows: PreparedRows
+) -> Iterator[tuple[int, Answer]]:
     """Yield the answers with the numbers of their rows, in order, streamed one by one or in batches."""
     args = desk.args
     if args.stream:
         for number in desk.left:
-            question = question_of(rows[number])
+            question = answering.question(rows[number])
             yield number, answering.streamed(question, desk.ports.terminal, number=number)
         return
     # The other engines make batches of their own, of all that they are given.
     here = args.infer_backend == "pt" and args.base_url is None
-    for batch in batches(desk.left, args.max_batch_size if here else args.write_batch_size):
-        questions = [question_of(rows[number]) for number in batch]
+    size = args.max_batch_size if here else args.write_batch_size
+    if args.task_type != "causal_lm" and args.base_url is None:
+        size = _JUDGED_AT_ONCE  # of which the engine makes batches of rows of like length
+    for batch in batches(desk.left, size):
+        questions = [answering.question(rows[number]) for number in batch]
         yield from zip(batch, answering.batch(questions, batch), strict=True)
 
 
@@ -171,7 +177,7 @@ def _judge(args: InferArgs, ports: InferPorts, outcome: InferOutcome, ledger: Le
             outcome.failed += 1
             first = first or row["error"]
         elif args.metric and row["labels"] is not None:
-            pairs.append((row["response"], str(row["labels"])))
+            pairs.append((str(row["response"]), str(row["labels"])))
     if args.metric and pairs:
         outcome.metrics = evaluate(args.metric, pairs)
     elif args.metric:
