@@ -13,6 +13,7 @@ BENCHES = (
     "merge_memory",
     "packing",
     "data_path",
+    "stream_memory",
     "sft_memory",
     "kill_loop",
     "engine",

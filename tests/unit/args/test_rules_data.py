@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.args.rule_cases import KEPT, Decision, Verdict, by_rule, facts, names_in
+from tests.unit.args.rule_cases import KEPT, Decision, Verdict, by_rule, facts, names_in, noticed
 
 from swiftx.domain.args.rules import data as rules
 
@@ -176,4 +176,12 @@ def test_a_broken_registry_says_where() -> None:
 def test_every_rule_here_is_tested() -> None:
     assert names_in(rules) == {case.step.name for case in STEPS} | {
         case.check.name for case in CHECKS
-    }
+    } | {rules.names_are_taught_by_self_cognition.name}
+
+
+def test_names_without_the_data_that_teach_them_are_mentioned() -> None:
+    notice = rules.names_are_taught_by_self_cognition
+
+    assert len(noticed(notice, {"model_name": ("Bob",), "dataset": ("identity.json",)})) == 1
+    assert noticed(notice, {"model_author": ("Me",), "dataset": ("self-cognition#9",)}) == []
+    assert noticed(notice, {"dataset": ("identity.json",)}) == []

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from swiftx.domain.args.paths import missing_folder
-from swiftx.domain.args.rule import KEEP, Facts, Values, check, override, rule
+from swiftx.domain.args.rule import KEEP, Facts, Values, check, notice, override, rule
 from swiftx.errors import ArgError
 
 _TRAINING = ("pt", "sft", "rlhf")
@@ -187,6 +187,18 @@ def a_ratio_is_a_share(values: Values, _: Facts) -> Sequence[ArgError]:
     ]
 
 
+@notice("model_name", "model_author", "dataset", "val_dataset")
+def names_are_taught_by_self_cognition(values: Values, _: Facts) -> Sequence[str]:
+    given = [name for name in ("model_name", "model_author") if getattr(values, name)]
+    datasets = (*(values.dataset or ()), *(values.val_dataset or ()))
+    if not given or any("self-cognition" in text for text in datasets):
+        return ()
+    return [
+        f"{' and '.join(given)}: without effect, for only the data set self-cognition has places for them. "
+        "Add --dataset self-cognition."
+    ]
+
+
 def _registry_problem(path: str, facts: Facts) -> str | None:
     if not facts.storage.is_file(path):
         return f"file not found: {facts.storage.absolute(path)!r}."
@@ -217,3 +229,4 @@ CHECKS = (
     a_stream_has_an_order_of_its_own,
     a_ratio_is_a_share,
 )
+NOTICES = (names_are_taught_by_self_cognition,)

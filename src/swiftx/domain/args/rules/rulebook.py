@@ -50,4 +50,9 @@ CHECKS: tuple[Check, ...] = (
     *preview.CHECKS,
     *names.CHECKS,
 )
-NOTICES: tuple[Notice, ...] = (*model.NOTICES, *templating.NOTICES, *grpo.NOTICES)
+NOTICES: tuple[Notice, ...] = (
+    *model.NOTICES,
+    *data.NOTICES,
+    *templating.NOTICES,
+    *grpo.NOTICES,
+)
