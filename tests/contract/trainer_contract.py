@@ -57,9 +57,8 @@ def plan(folder: Path, **changes: Any) -> TrainPlan:
         output_dir=str(folder),
         device="cpu",
         trainer_arguments=arguments,
-        args_json={"model": "tiny"},
         pad_token_id=0,
-        **{"plots": False, **changes},
+        **{"plots": False, "args_json": {"model": "tiny"}, **changes},
     )
 
 

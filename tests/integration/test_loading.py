@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tests.contract.model_loader_contract import ModelLoaderContract
 
 from swiftx.adapters.models.transformers import TransformersLoader
@@ -143,6 +145,60 @@ def test_new_control_tokens_widen_the_embeddings_to_a_multiple_of_128(plan: Load
     assert model.get_input_embeddings().weight.shape == (384, 32)
     assert model.get_output_embeddings().weight.shape == (384, 32)
     assert model.config.vocab_size == 384
+
+
+def test_new_rows_are_the_same_in_every_run(plan: LoadPlan) -> None:
+    models = [load(replace(plan, new_special_tokens=("<a>",))) for _ in range(2)]
+
+    first, second = (model.get_input_embeddings().weight for model in models)
+    assert torch.equal(first, second)
+
+
+LACKING = ("model.layers.0.mlp.up_proj.weight", "model.layers.1.input_layernorm.weight")
+
+
+@pytest.fixture
+def lacking(copied: LoadPlan) -> LoadPlan:
+    """A plan for files without two parameters: a matrix and a norm."""
+    path = Path(copied.folder) / "model.safetensors"
+    kept = {name: value for name, value in load_file(path).items() if name not in LACKING}
+    save_file(kept, path, metadata={"format": "pt"})
+    return copied
+
+
+def test_parameters_that_the_files_lack_are_refused_without_a_strategy(lacking: LoadPlan) -> None:
+    with pytest.raises(BackendError, match="2 parameters are missing"):
+        load(lacking)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "largest", "deviation"),
+    [
+        ("zero", 0.0, 0.0),
+        ("uniform", 0.1, 0.1 / math.sqrt(3)),
+        ("normal", 0.06, 0.01),
+        ("xavier_uniform", 0.25, 0.25 / math.sqrt(3)),  # sqrt(6 / (32 + 64))
+        ("xavier_normal", 0.9, math.sqrt(2 / 96)),
+        ("kaiming_uniform", math.sqrt(6 / 64 / 1.01), math.sqrt(2 / 64 / 1.01)),
+        ("kaiming_normal", 1.5, math.sqrt(2 / 32)),
+        ("orthogonal", 1.0, math.sqrt(1 / 64)),
+    ],
+)
+def test_a_strategy_fills_exactly_what_is_missing(
+    lacking: LoadPlan, tiny_model: str, strategy: str, largest: float, deviation: float
+) -> None:
+    whole = load(replace(lacking, folder=tiny_model)).state_dict()
+
+    filled = load(replace(lacking, init_strategy=strategy)).state_dict()
+
+    matrix, norm = (filled[name] for name in LACKING)
+    assert matrix.abs().max() <= largest + 1e-6
+    assert float(matrix.std()) == pytest.approx(deviation, rel=0.1)
+    assert norm.abs().max() <= 0.1
+    same = {name for name, value in filled.items() if torch.equal(value, whole[name])}
+    assert filled.keys() - same == set(LACKING)
+    again = load(replace(lacking, init_strategy=strategy)).state_dict()
+    assert all(torch.equal(again[name], filled[name]) for name in LACKING)
 
 
 def test_known_control_tokens_leave_the_embeddings_alone(plan: LoadPlan) -> None:

@@ -223,6 +223,17 @@ def test_arguments_without_effect_are_named(world: World) -> None:
     assert world.reporter.warned == ["without effect in this run: --vera_rank"]
 
 
+@pytest.mark.parametrize("saved", [(), ("embed_tokens", "lm_head")])
+def test_new_tokens_whose_rows_are_not_trained_are_told(
+    world: World, saved: tuple[str, ...]
+) -> None:
+    args = world.args(new_special_tokens=("<a>",), modules_to_save=saved)
+
+    train(args, world.ports, world.facts)
+
+    assert any("are not trained" in line for line in world.reporter.warned) == (not saved)
+
+
 def test_only_the_first_process_writes_and_reports(world: World) -> None:
     facts = replace(world.facts, rank=1, world_size=2)
 

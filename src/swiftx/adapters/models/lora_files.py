@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from peft.utils import transpose
+from peft.utils import ModulesToSaveWrapper, transpose
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -137,6 +138,11 @@ def _rebase(model: PeftModel, plain: Mapping[str, Tensor]) -> None:
     setattr(model, _INITIAL, initial)
 
 
+def _saves_embeddings(model: PeftModel) -> bool:
+    """Return whether the adapter has the embeddings anyhow; PEFT would save resized ones a second time."""
+    return isinstance(model.get_base_model().get_input_embeddings(), ModulesToSaveWrapper)
+
+
 def _state(model: PeftModel) -> dict[str, Tensor]:
     """Return the adapter's tensors, contiguous and each with memory of its own, as safetensors wants."""
     config = model.peft_config[model.active_adapter]
@@ -145,7 +151,13 @@ def _state(model: PeftModel) -> dict[str, Tensor]:
     if shortened:
         config.rank_pattern = None
     try:
-        state = get_peft_model_state_dict(model, adapter_name=model.active_adapter)
+        with warnings.catch_warnings():  # embeddings with rows for new tokens belong to the adapter
+            warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
+            state = get_peft_model_state_dict(
+                model,
+                adapter_name=model.active_adapter,
+                save_embedding_layers=False if _saves_embeddings(model) else "auto",
+            )
     finally:
         if shortened:
             config.rank_pattern = pattern

@@ -18,6 +18,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from swiftx.adapters.models.filling import fill
 from swiftx.adapters.models.pooled import HEADS
 from swiftx.adapters.models.quantized import (
     config_for,
@@ -38,6 +39,8 @@ _DTYPES = {
 
 _EMBEDDING_MULTIPLE = 128
 """Resized embeddings have a multiple of this many rows: matrix kernels are fastest there."""
+
+_NEW_ROWS_SEED = 42
 
 _NAMES_SHOWN = 5
 
@@ -121,6 +124,8 @@ class TransformersLoader:
             raise _out_of_memory(plan, error) from error
         except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             _translate(error, plan)
+        if plan.init_strategy is not None:
+            fill(model, loading.pop("missing_keys", ()), plan.init_strategy)
         _check_whole(loading, plan)
         return model
 
@@ -177,7 +182,11 @@ def _rope_parameters(text: Any, scaling: Mapping[str, Any]) -> dict[str, Any]:
 def _make_room(model: Any, vocabulary: int) -> None:
     """Widen the embeddings when the vocabulary has outgrown them; never narrow them."""
     if model.get_input_embeddings().num_embeddings < vocabulary:
-        model.resize_token_embeddings(vocabulary, pad_to_multiple_of=_EMBEDDING_MULTIPLE)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(
+                _NEW_ROWS_SEED
+            )  # an adapter finds the rows that it was trained beside
+            model.resize_token_embeddings(vocabulary, pad_to_multiple_of=_EMBEDDING_MULTIPLE)
 
 
 @contextmanager

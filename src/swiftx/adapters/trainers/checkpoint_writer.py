@@ -26,7 +26,8 @@ class CheckpointWriter:
 
     Args:
         plan: Says what else goes into a checkpoint, and which ones stay.
-        tokenizer: Saved with a whole model, so that the checkpoint is one that can be loaded.
+        tokenizer: Saved with a whole model, so that the checkpoint is one that can be loaded, and with
+            an adapter when it has new tokens, so that a merged model has them.
         leads: Whether this process is the one that writes.
         observer: Hears of each checkpoint.
     """
@@ -89,8 +90,9 @@ class CheckpointWriter:
         else:
             with _without_bar():
                 model.save_pretrained(staging, state_dict=weights)
-            if isinstance(self._tokenizer, HuggingFaceTokenizer):
-                self._tokenizer.raw.save_pretrained(staging)
+        wanted = not has_adapter(model) or bool(self._plan.args_json.get("new_special_tokens"))
+        if wanted and isinstance(self._tokenizer, HuggingFaceTokenizer):
+            self._tokenizer.raw.save_pretrained(staging)
         torch.save(arguments, folder / "training_args.bin")
         write_json(folder / "args.json", self._plan.args_json)
         write_json(folder / "additional_config.json", self._plan.additional_config)

@@ -116,15 +116,13 @@ INFER = Support(
     | _TEMPLATE
     | _GENERATION
     | QUANTIZATION
-    | words("merge_lora safe_serialization max_shard_size"),
+    | words("init_strategy merge_lora safe_serialization max_shard_size"),
     only={
         "infer_backend": lambda value: value in {"pt", "vllm"},
         "task_type": lambda value: value == "causal_lm",
         "tuner_backend": lambda value: value == "peft",
     },
-    not_built=words(
-        "num_labels problem_type init_strategy streaming cached_dataset sequence_parallel_size"
-    ),
+    not_built=words("num_labels problem_type streaming cached_dataset sequence_parallel_size"),
     no_effect=words(
         # of multimodal models
         "max_pixels norm_bbox model_kwargs local_repo_path "
@@ -141,7 +139,9 @@ INFER = Support(
 _OF_LOADING_HERE = words("attn_impl device_map max_memory max_batch_size")
 """What the other engines decide themselves."""
 
-_OF_THIS_MODEL_CLASS = words("new_special_tokens rope_scaling quant_method quant_bits")
+_OF_THIS_MODEL_CLASS = words(
+    "new_special_tokens rope_scaling init_strategy quant_method quant_bits"
+)
 """What changes the model itself after its files are read."""
 
 _DETAILS = QUANTIZATION - _OF_THIS_MODEL_CLASS

@@ -50,5 +50,6 @@ def load_plan(
         num_labels=args.num_labels,
         problem_type=args.problem_type,
         new_head_seed=new_head_seed,
+        init_strategy=args.init_strategy,
         quantization=quantization,
     )

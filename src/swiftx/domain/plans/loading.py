@@ -86,6 +86,7 @@ class LoadPlan:
             saved config.json says of the head.
         new_head_seed: Seeds a head that the files lack, or have with another number of outputs, because it
             is about to be trained or loaded; None refuses such files.
+        init_strategy: Fills parameters that the files lack (`zero`, `normal`, …); None refuses such files.
         quantization: How the weights are quantized on loading; None loads them as they are.
     """
 
@@ -103,4 +104,5 @@ class LoadPlan:
     num_labels: int | None = None
     problem_type: str | None = None
     new_head_seed: int | None = None
+    init_strategy: str | None = None
     quantization: QuantizationPlan | None = None

@@ -28,8 +28,8 @@ RUNS = TUNER_ARGUMENTS | _words(
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
     "ddp_backend ignore_args_error use_swift_lora model model_type model_revision torch_dtype attn_impl "
     "new_special_tokens rope_scaling max_model_len device_map max_memory check_model external_plugins "
-    "quant_method quant_bits hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
-    "bnb_4bit_quant_storage "
+    "init_strategy quant_method quant_bits hqq_axis bnb_4bit_compute_dtype bnb_4bit_quant_type "
+    "bnb_4bit_use_double_quant bnb_4bit_quant_storage "
     "custom_register_path "
     # data and template
     "dataset val_dataset split_dataset_ratio data_seed dataset_shuffle val_dataset_shuffle interleave_prob "
@@ -76,7 +76,6 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 
 NOT_BUILT = _words(
     "sequence_parallel_size "
-    "init_strategy "
     "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "

@@ -196,11 +196,20 @@ def _say_what_changes_nothing(args: TrainingArgs, ports: TrainPorts, facts: Trai
         ports.reporter.warn(
             f"without effect in this run: {', '.join(f'--{name}' for name in idle)}"
         )
+    if args.new_special_tokens and args.train_type != "full" and not _trains_embeddings(args):
+        ports.reporter.warn(
+            "the embeddings of --new_special_tokens are not trained: "
+            "add --modules_to_save embed_tokens lm_head (named as in the model)"
+        )
     narrower = facts.model.dtype in {"bfloat16", "float16"} and args.torch_dtype == "float32"
     if facts.device.kind == "cpu" and narrower:
         ports.reporter.say(
             f"The weights are {facts.model.dtype}; this CPU trains in float32, which it computes faster."
         )
+
+
+def _trains_embeddings(args: TrainingArgs) -> bool:
+    return args.train_type == "longlora" or bool(args.modules_to_save)
 
 
 def _tuned(
