@@ -254,6 +254,7 @@ def _train(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:
 
 
 def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: Terminal) -> int:
+    from swiftx.adapters.system.signals import sigterm_interrupts
     from swiftx.bootstrap.ports import counted, infer_ports, process_group
     from swiftx.domain.usecases.infer import infer
     from swiftx.domain.usecases.infer_ports import InferFacts
@@ -268,6 +269,7 @@ def _infer(resolved: Resolved[Any], facts: Facts, reporter: Reporter, terminal: 
         variables=task_variables(),
     )
     with (
+        sigterm_interrupts(),
         process_group(facts) as group,
         counted("Answering") as answering,
         counted("Merging") as merging,
