@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.storage import InMemoryStorage
 
 from swiftx.domain.args.commands.sft import SftArgs
-from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.plans.training import SwanlabPlan, TrainPlan
 from swiftx.domain.training.plan import TRAINER_NAMES, resumed_checkpoint, train_plan
 from swiftx.errors import NotFound, UsageError
 
@@ -118,3 +118,20 @@ def test_a_run_folder_stands_for_its_newest_checkpoint_that_is_whole() -> None:
     assert resumed_checkpoint(None, storage) is None
     with pytest.raises(NotFound, match="holds none"):
         resumed_checkpoint("/run/checkpoint-11", storage)
+
+
+def test_swanlab_hears_of_its_experiment_and_tells_no_secret() -> None:
+    args = SftArgs(
+        output_dir="/o/v0", report_to=("tensorboard", "swanlab"), swanlab_mode="local",
+        swanlab_project="p", swanlab_workspace="w", swanlab_token="hunter2",
+        swanlab_lark_webhook_url="hunter3", swanlab_lark_secret="hunter4",
+    )  # fmt: skip
+
+    plan = _plan(args).swanlab
+
+    assert plan == SwanlabPlan(
+        mode="local", experiment="/o/v0", folder="/o/v0/swanlog", project="p", workspace="w",
+        token="hunter2", lark_url="hunter3", lark_secret="hunter4",
+    )  # fmt: skip
+    assert "hunter" not in repr(plan)
+    assert _plan(SftArgs(output_dir="/o")).swanlab is None

@@ -21,6 +21,7 @@ from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.errors import ArgError, MissingDependency, UsageError
 
 Values = Mapping[str, Any]
+_WITH_EXTRA = ("swanlab", "wandb")  # trackers
 _ALL_STEPS = math.nextafter(1.0, 0.0)  # 1 itself would be one step
 FIELDS = frozenset(field.name for field in dataclasses.fields(TrainingArguments) if field.init)
 
@@ -190,7 +191,7 @@ def _settled(plan: TrainPlan, values: Values) -> Values:
 
 
 def _reporters(names: Sequence[str]) -> list[str]:
-    """Return the trackers that transformers drives; TensorBoard is driven here, for its folder."""
+    """Return the trackers that transformers drives; the others are driven by `transformers.py`."""
     available = get_available_reporting_integrations()
     wanted = available if "all" in names else [name for name in names if name != "none"]
     for name in wanted:
@@ -200,9 +201,11 @@ def _reporters(names: Sequence[str]) -> list[str]:
                 [ArgError("report_to", f"report_to={name!r} is unknown", f"there are {known}")]
             )
         if name not in available:
+            extra = name if name in _WITH_EXTRA else "train"
             missing = MissingDependency(
-                name, extra="train", reason=f"--report_to {name} needs {name!r}."
+                name, extra=extra, reason=f"--report_to {name} needs {name!r}."
             )
-            missing.hint = f"pip install {name}"
+            if name not in _WITH_EXTRA:
+                missing.hint = f"pip install {name}"
             raise missing
-    return [name for name in wanted if name != "tensorboard"]
+    return [name for name in wanted if name not in {"tensorboard", *_WITH_EXTRA}]

@@ -10,7 +10,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations import (
+    TensorBoardCallback,
+    is_swanlab_available,
+    is_wandb_available,
+)
 
 from swiftx.adapters.models.adapter_files import has_adapter
 from swiftx.adapters.trainers import deepspeed
@@ -176,7 +180,21 @@ def _callbacks(
     wanted = set(plan.trainer_arguments.get("report_to") or ())
     if wanted & {"tensorboard", "all"}:
         callbacks.append(_tensorboard(plan))
-    return callbacks
+    return [*callbacks, *_trackers(plan, wanted)]
+
+
+def _trackers(plan: TrainPlan, wanted: set[str]) -> list[TrainerCallback]:
+    """Return the trackers that have a module of their own; `all` means those that are installed."""
+    trackers: list[TrainerCallback] = []
+    if "wandb" in wanted or ("all" in wanted and is_wandb_available()):
+        from swiftx.adapters.trainers.wandb import Wandb
+
+        trackers.append(Wandb())
+    if plan.swanlab is not None and ("swanlab" in wanted or is_swanlab_available()):
+        from swiftx.adapters.trainers.swanlab import SwanLab
+
+        trackers.append(SwanLab(plan.swanlab))
+    return trackers
 
 
 def _tensorboard(plan: TrainPlan) -> TrainerCallback:

@@ -11,6 +11,31 @@ from swiftx.domain.plans.tuning import GaLorePlan, LisaPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwanlabPlan:
+    """The SwanLab experiment that metrics go to.
+
+    Attributes:
+        mode: `cloud`, or `local`: written to a folder and sent nowhere.
+        experiment: Its name.
+        folder: Where SwanLab writes.
+        project: None leaves it to SwanLab.
+        workspace: None is the user of the key.
+        token: API key; None uses the stored login.
+        lark_url: Webhook that is told when the run ends; None tells nobody.
+        lark_secret: Signs what the webhook is told.
+    """
+
+    mode: str
+    experiment: str
+    folder: str
+    project: str | None = None
+    workspace: str | None = None
+    token: str | None = field(default=None, repr=False)
+    lark_url: str | None = field(default=None, repr=False)
+    lark_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainPlan:
     """Everything the training loop needs to know.
 
@@ -48,6 +73,7 @@ class TrainPlan:
         galore: Project gradients to a low rank; None leaves the optimiser to the trainer's arguments.
         deepspeed: DeepSpeed's configuration, with `auto` where the trainer's arguments decide; None trains
             without it.
+        swanlab: The experiment of `--report_to swanlab` (or `all`, where it is installed); None without.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
     """
@@ -80,6 +106,7 @@ class TrainPlan:
     lisa: LisaPlan | None = None
     galore: GaLorePlan | None = None
     deepspeed: Mapping[str, Any] | None = None
+    swanlab: SwanlabPlan | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from swiftx.domain.args.groups.hf_trainer_table import HfTrainerArgs
 from swiftx.domain.args.groups.trainer import TrainerArgs
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.plans.tasks import TaskPlan
-from swiftx.domain.plans.training import TrainPlan
+from swiftx.domain.plans.training import SwanlabPlan, TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
@@ -115,7 +115,24 @@ def train_plan(
         lisa=_lisa(args),
         galore=galore_plan(args),
         deepspeed=deepspeed_config(args),
+        swanlab=_swanlab(args),
         statistics=statistics,
+    )
+
+
+def _swanlab(args: TrainingArgs) -> SwanlabPlan | None:
+    if not {"swanlab", "all"} & set(args.report_to):
+        return None
+    output_dir = str(args.output_dir)
+    return SwanlabPlan(
+        mode=args.swanlab_mode,
+        experiment=args.swanlab_exp_name or output_dir,
+        folder=f"{output_dir}/swanlog",
+        project=args.swanlab_project,
+        workspace=args.swanlab_workspace,
+        token=args.swanlab_token,
+        lark_url=args.swanlab_lark_webhook_url,
+        lark_secret=args.swanlab_lark_secret,
     )
 
 

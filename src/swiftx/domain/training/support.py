@@ -22,7 +22,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-RUNS = TUNER_ARGUMENTS | _words(
+_SWANLAB = _words(
+    "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "
+    "swanlab_lark_secret swanlab_mode"
+)
+
+RUNS = (TUNER_ARGUMENTS | _SWANLAB) | _words(
     "train_type "
     # base, model
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
@@ -80,9 +85,7 @@ NOT_BUILT = _words(
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "use_liger_kernel enable_jit_checkpoint save_on_each_node "
-    "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter "
-    "swanlab_token swanlab_project swanlab_workspace swanlab_exp_name swanlab_lark_webhook_url "
-    "swanlab_lark_secret swanlab_mode"
+    "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter"
 )
 """Refused when given with another value than the default."""
 
@@ -147,6 +150,8 @@ def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...
         idle |= _CLASSES
     if not args.packing:
         idle |= _WITHOUT_PACKING
+    if not {"swanlab", "all"} & set(args.report_to):
+        idle |= _SWANLAB
     idle |= _WITH_STREAM if args.streaming else _WITHOUT_STREAM
     if args.padding_free:
         idle |= _WITHOUT_PADDING
