@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,7 +17,9 @@ from swiftx.adapters.tokenizers.huggingface import HuggingFaceTokenizer, load_to
 from swiftx.domain.chat.messages import Conversation, Message
 from swiftx.domain.plans.encoded import IGNORE, Encoded
 from swiftx.domain.plans.templating import TemplatePlan
-from swiftx.domain.templates.chat_template import ChatTemplate
+from swiftx.domain.ports.tokenizer import LocatedTokens
+from swiftx.domain.templates.chat_template import ChatTemplate, Outcome
+from swiftx.domain.templates.cut_tokens import Answered, CutIds, CutTokens
 from swiftx.domain.templates.jinja import chat_messages
 from swiftx.errors import DataError, UsageError
 
@@ -281,3 +284,92 @@ def test_forged_control_tokens_can_be_kept_text(load: Load) -> None:
     assert tokenizer.decode(as_text.input_ids) == tokenizer.decode(as_tokens.input_ids)
     assert trained(as_text, tokenizer) == ["No.<|im_end|>"]
     assert list(declared.input_ids)[-len(as_text) :] == list(as_text.input_ids)
+
+
+def _odd_conversations(count: int) -> list[Conversation]:
+    """Texts that begin and end with what merges with, or forges, what the templates write."""
+    draws = random.Random(0)
+    parts = [
+        *" \n\t-1aA.",
+        "\n\n",
+        " the",
+        "naïve",
+        "你好",
+        "e\u0301",
+        "🌍",
+        "assistant",
+        "<think>",
+    ]
+    parts += ["<|im_end|>", "</s>", "<|end|>", "<|im_start|>assistant\n", "def f(x):\n    return x"]
+
+    def text() -> str:
+        return "".join(draws.choices(parts, k=draws.randrange(1, 12)))
+
+    turns = ("user", "assistant")
+    return [
+        talk(*((turns[turn % 2], text()) for turn in range(2 * draws.randrange(1, 4))))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("own", STABLE.values(), ids=STABLE)
+def test_rows_cut_at_control_tokens_equal_those_whose_tokens_are_located(
+    load: Load, own: OwnChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = load(own)
+    rows = _odd_conversations(150)
+    plain = talk(("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"), ("assistant", "So long"))
+    one_by_one = [template(tokenizer).encode_rows([row])[0] for row in (plain, *rows)]
+    together = template(tokenizer).encode_rows([plain, *rows])
+
+    monkeypatch.setattr(CutTokens, "encode", lambda _, rows: [None] * len(rows))
+    located = template(tokenizer).encode_rows([plain, *rows])
+
+    assert list(map(_comparable, together)) == list(map(_comparable, located))
+    assert list(map(_comparable, one_by_one)) == list(map(_comparable, located))
+
+
+def test_nothing_is_cut_any_more_once_a_row_came_out_differently(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = template(load(STABLE["chatml"]))
+    rows = [TWO, RULED]
+    right = list(map(_comparable, chat.encode_rows(rows)))
+    encode = CutTokens.encode
+
+    def shifted(self: CutTokens, rows: Sequence[Answered]) -> list[CutIds | None]:
+        found = encode(self, rows)
+        return [each and each._replace(answers=each.answers[:1]) for each in found]
+
+    monkeypatch.setattr(CutTokens, "encode", shifted)
+
+    assert list(map(_comparable, chat.encode_rows(rows))) == right
+    monkeypatch.setattr(CutTokens, "encode", lambda *_: pytest.fail("cut again"))
+    assert list(map(_comparable, chat.encode_rows(rows))) == right
+
+
+def _comparable(outcome: Outcome) -> object:
+    if isinstance(outcome, Encoded):
+        return list(outcome.input_ids), list(outcome.labels)
+    return str(outcome)
+
+
+@pytest.mark.parametrize("name", ["chatml", "generation"])
+def test_tokens_of_rows_that_can_be_cut_are_not_located(
+    load: Load, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = load(STABLE[name])
+    chat = template(tokenizer)
+    chat.encode_rows([TWO])
+    located: list[str] = []
+    locate = tokenizer.locate_batch
+
+    def counted(texts: Sequence[str]) -> list[LocatedTokens]:
+        located.extend(texts)
+        return locate(texts)
+
+    monkeypatch.setattr(tokenizer, "locate_batch", counted)
+
+    chat.encode_rows([TWO, ONE, RULED] * 5)
+
+    assert len(located) == 1  # one is compared

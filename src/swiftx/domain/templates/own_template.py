@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from swiftx.domain.ports.tokenizer import LocatedTokens, Tokenizer
 from swiftx.domain.templates import refusals
 from swiftx.domain.templates.answers import Answer, AnswerFinder
 from swiftx.domain.templates.control_tokens import Sanitizer
+from swiftx.domain.templates.cut_tokens import Answered, CutIds, CutTokens
 from swiftx.domain.templates.jinja import ChatMessage, chat
 from swiftx.domain.templates.stable_tokens import Prompted, StableTokens
 from swiftx.errors import DataError
@@ -70,6 +72,8 @@ class OwnTemplate:
         self._sanitizer = sanitizer
         self._finder = AnswerFinder(tokenizer)
         self._tokens = StableTokens(tokenizer, sanitizer)
+        self._cut_tokens = CutTokens(tokenizer)
+        self._cuts = scale.is_binary and not scale.context_weight and sanitizer is None
 
     @property
     def end(self) -> str:
@@ -107,13 +111,42 @@ class OwnTemplate:
                 outcomes[i] = row
             else:
                 rows.append(row)
+        outcomes |= self._cut_rows(rows)
+        left = [row for row in rows if row.number not in outcomes]
+        outcomes |= self._located_rows(left)
+        return [outcomes[i] for i in range(len(conversations))]
+
+    def _cut_rows(self, rows: Sequence[_Row]) -> dict[int, Encoded]:
+        """Return rows that are all trained or not, many times faster than those that must be located.
+
+        The first of them is located as well: where the two differ, none is cut from then on.
+        """
+        wanted = [row for row in rows if all(each.weight == 1.0 for each in row.stretches)]
+        if not self._cuts or not wanted:
+            return {}
+        answered = [
+            Answered(row.text, [(each.start, each.end) for each in row.answers]) for row in wanted
+        ]
+        found = {
+            row.number: _trained(tokens, row.number)
+            for row, tokens in zip(wanted, self._cut_tokens.encode(answered), strict=True)
+            if tokens is not None
+        }
+        checked = next((row for row in wanted if row.number in found), None)
+        if checked is not None:
+            located = self._located_rows([checked])[checked.number]
+            self._cuts = _is_same(found[checked.number], located)
+        return found if self._cuts else {}
+
+    def _located_rows(self, rows: Sequence[_Row]) -> dict[int, Encoded | DataError]:
+        outcomes: dict[int, Encoded | DataError] = {}
         prompted = [Prompted(row.text, [answer.start for answer in row.answers]) for row in rows]
         for row, tokens in zip(rows, self._tokens.locate(prompted), strict=True):
             try:
                 outcomes[row.number] = self._labelled(row, tokens)
             except DataError as error:
                 outcomes[row.number] = error
-        return [outcomes[i] for i in range(len(conversations))]
+        return outcomes
 
     def encode_prompts(self, conversations: Sequence[Conversation]) -> list[Encoded | DataError]:
         """Return the prompts of several rows, in order, all tokenised in one batch.
@@ -219,6 +252,23 @@ class OwnTemplate:
             loss_weights=None if self._scale.is_binary else weights,
             row=row.number,
         )
+
+
+def _trained(tokens: CutIds, row: int) -> Encoded:
+    """Return the row with its answers, and nothing else, as labels."""
+    ids, answers = tokens
+    labels = array("i", (IGNORE,)) * len(ids)
+    for start, end in answers:
+        labels[start:end] = ids[start:end]
+    if labels:
+        labels[0] = IGNORE  # nothing predicts the first token
+    return Encoded(input_ids=ids, labels=labels, row=row)
+
+
+def _is_same(cut: Encoded, located: Encoded | DataError) -> bool:
+    return isinstance(located, Encoded) and (
+        (list(cut.input_ids), list(cut.labels)) == (list(located.input_ids), list(located.labels))
+    )
 
 
 def _refuse_straddling(text: str, end: int, last: int, spans: Sequence[tuple[int, int]]) -> None:
