@@ -7,7 +7,8 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ def prepare(plan: TrainPlan) -> None:
         return
     if importlib.util.find_spec("deepspeed") is None:
         raise MissingDependency("deepspeed", extra="deepspeed")
-    _refuse_tuners(plan)
+    _refuse_others(plan)
     if plan.device == "cpu":
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
         _leave_reductions_to_gloo()
@@ -58,13 +59,18 @@ def _leave_reductions_to_gloo() -> None:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
-def _refuse_tuners(plan: TrainPlan) -> None:
-    """Refuse what changes the set of trained weights, or looks at whole gradients, in the middle of a run."""
+def _refuse_others(plan: TrainPlan) -> None:
+    """Refuse what DeepSpeed would do wrong without a word, or only say late in words of its own."""
+    values = plan.trainer_arguments
+    needs_state = bool(values.get("save_only_model") and values.get("load_best_model_at_end"))
+    searches = bool(values.get("auto_find_batch_size"))
     found = [
         ArgError(name, f"--{name} does not work with DeepSpeed: {reason}", "leave --deepspeed out")
         for name, used, reason in (
             ("lisa_activated_layers", plan.lisa is not None, "its layers take turns"),
             ("use_galore", plan.galore is not None, "it projects whole gradients"),
+            ("save_only_model", needs_state, "the best model is loaded from the whole state"),
+            ("auto_find_batch_size", searches, "its configuration holds the batch size"),
         )
         if used
     ]
@@ -76,6 +82,26 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the complaint about a configuration that contradicts the arguments into ours."""
+    try:
+        yield
+    except ValueError as error:
+        if "mismatch TrainingArguments" not in str(error):
+            raise
+        told = [line[2:] for line in str(error).splitlines() if line.startswith("- ")]
+        raise UsageError(
+            [
+                ArgError(
+                    "deepspeed",
+                    f"its configuration contradicts the other arguments: {'; '.join(told)}",
+                    'write "auto" in the configuration, or change the arguments (the values after "vs hf")',
+                )
+            ]
+        ) from error
 
 
 def forget_configuration() -> None:

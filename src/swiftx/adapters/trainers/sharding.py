@@ -48,9 +48,13 @@ class ShardedTrainer(Trainer):
             resume_from_checkpoint = None  # the model holds the weights already
         if self.sharded:
             settings = self.accelerator.state.deepspeed_plugin.hf_ds_config
-            settings.trainer_config_finalize(self.args, self.model, max_steps)
+            with deepspeed.translated():
+                settings.trainer_config_finalize(self.args, self.model, max_steps)
             deepspeed.shard(self.model, settings.config, self.args.device)
-        return super()._prepare_for_training(max_steps, train_dataloader, resume_from_checkpoint)
+        with deepspeed.translated():
+            return super()._prepare_for_training(
+                max_steps, train_dataloader, resume_from_checkpoint
+            )
 
     def _load_best_model(self) -> None:
         if self.is_deepspeed_enabled:
