@@ -23,6 +23,7 @@ from swiftx.domain.inference.alone import Alone
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts
 from swiftx.domain.ports.engine import InferenceEngine
+from swiftx.domain.ports.group import ProcessGroup
 from swiftx.domain.ports.rows import RawRow
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.usecases.infer import infer
@@ -71,6 +72,7 @@ class World:
         self.reporter = RecordingReporter()
         self.served: list[ServedModel] = []
         self.services: list[ServicePlan] = []
+        self.group: ProcessGroup = Alone()
         self.merger = PlannedMerger()
         self.loader = InMemoryLoader({"/m": tokenizer, "/run/ckpt-merged": tokenizer})
         self.progress: list[tuple[int, int]] = []
@@ -97,7 +99,7 @@ class World:
         args = InferArgs(**({"model": "/m"} | arguments | given))
         ports = InferPorts(
             data=DataPorts(self._rows, self.storage, SeededShuffler(), lambda _: InMemoryHub({})),
-            group=Alone(),
+            group=self.group,
             tokenizer=self.loader.tokenizer,
             engine=self.engine,
             pooling=lambda *_: self.pooling,
@@ -612,6 +614,30 @@ def test_merge_lora_answers_with_the_merged_model() -> None:
     assert world.merger.plans[0].output_dir == "/run/ckpt-merged"
     assert [model.adapters for model in world.served] == [()]
     assert [model.loading.folder for model in world.served] == ["/run/ckpt-merged"]
+
+
+class FirstOfTwo:
+    """The first of two processes, which never has to wait."""
+
+    rank = 0
+    size = 2
+
+    def __init__(self) -> None:
+        self.waits = 0
+
+    def wait(self) -> None:
+        self.waits += 1
+
+
+@pytest.mark.parametrize("rows", [1, 2])  # the share of the first process is 0 or 1 of them
+def test_processes_wait_as_often_with_rows_as_without(rows: int) -> None:
+    world = World()
+    world.group = group = FirstOfTwo()
+
+    world.infer(val_dataset=(f"ten.jsonl#{rows}",), adapters=("/run/ckpt",), merge_lora=True)
+
+    assert len(world.merger.plans) == 1
+    assert group.waits == 3
 
 
 def test_merged_model_of_an_earlier_run_is_used_again() -> None:

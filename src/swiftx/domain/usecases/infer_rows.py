@@ -58,7 +58,8 @@ def answer_rows(
         left = ledger.begin(run_digest(settings_of(args), rows), len(rows))
         if ledger.resumed:
             ports.reporter.say(f"Going on with {outcome.result_path}: {len(left)} rows are left.")
-        if left:
+        # Processes wait for the one that merges, also those to which no row is left.
+        if left or (args.merge_lora and ports.group.size > 1):
             desk = _Desk(args, ports, ledger, left)
             _answer_some(desk, rows, load)
             outcome.seconds = desk.seconds
