@@ -128,6 +128,16 @@ def test_other_forms_of_export_are_named_at_once() -> None:
     assert world.merger.plans == []
 
 
+@pytest.mark.parametrize("task", ["seq_cls", "reranker", "embedding", "generative_reranker"])
+def test_a_model_that_answers_with_numbers_is_not_merged_into_one_of_text(task: str) -> None:
+    world = World()
+
+    with pytest.raises(NotBuiltYet, match=f"--task_type {task}"):
+        world.export(**GIVEN, merge_lora=True, task_type=task)
+
+    assert world.merger.plans == []
+
+
 def test_size_that_is_none_is_refused_before_merging() -> None:
     world = World()
 
