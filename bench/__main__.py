@@ -17,6 +17,7 @@ BENCHES = (
     "sft_memory",
     "kill_loop",
     "engine",
+    "server",
     "training",
 )
 
