@@ -19,6 +19,7 @@ from tests.unit.args.rule_cases import (
 )
 
 from swiftx.domain.args.rules import model as rules
+from swiftx.domain.args.rules import rope
 
 _FILES = facts(
     files={
@@ -41,8 +42,8 @@ _SCALED = facts(
 )
 _RESUMED = {"resume_from_checkpoint": "/c", "resume_only_model": True}
 _dtype = rules.the_dtype_is_the_stored_one_where_the_device_computes_in_it
-_rope = rules.rope_scaling_states_its_factor
-_new_rope = rules.scaled_rope_of_the_model_reaches_the_new_length
+_rope = rope.rope_scaling_states_its_factor
+_new_rope = rope.scaled_rope_of_the_model_reaches_the_new_length
 
 STEPS = (
     Decision(rules.a_local_model_is_an_absolute_path, {"model": "m"}, "/desk/m", facts=_FILES),
@@ -159,11 +160,11 @@ STEPS = (
     Decision(_new_rope, {}, KEPT, facts=_SCALED),
     Decision(_new_rope, {}, KEPT, given={"max_model_len": 4096}),
     Decision(
-        rules.scaled_rope_sets_the_length,
+        rope.scaled_rope_sets_the_length,
         {"rope_scaling": {"factor": 4.0, "original_max_position_embeddings": 512}},
         2048,
     ),
-    Decision(rules.scaled_rope_sets_the_length, {"rope_scaling": {"type": "dynamic"}}, KEPT),
+    Decision(rope.scaled_rope_sets_the_length, {"rope_scaling": {"type": "dynamic"}}, KEPT),
     Decision(
         rules.a_text_file_lists_new_tokens,
         {"new_special_tokens": ("<x>", "tokens.txt")},
@@ -236,23 +237,23 @@ CHECKS = (
         rules.a_classifier_has_labels, {"task_type": "seq_cls", "num_labels": None}, ["num_labels"]
     ),
     Verdict(rules.a_classifier_has_labels, {"task_type": "seq_cls", "num_labels": 2}, []),
-    Verdict(rules.rope_scaling_can_be_computed, {"rope_scaling": "linear"}, ["rope_scaling"]),
+    Verdict(rope.rope_scaling_can_be_computed, {"rope_scaling": "linear"}, ["rope_scaling"]),
     Verdict(
-        rules.rope_scaling_can_be_computed, {"rope_scaling": {"type": "yarn"}}, ["rope_scaling"]
+        rope.rope_scaling_can_be_computed, {"rope_scaling": {"type": "yarn"}}, ["rope_scaling"]
     ),
     Verdict(
-        rules.rope_scaling_can_be_computed,
+        rope.rope_scaling_can_be_computed,
         {"rope_scaling": "linear"},
         [],
         given={"max_model_len": 9},
     ),
-    Verdict(rules.rope_scaling_can_be_computed, {"rope_scaling": {"type": "dynamic"}}, []),
-    Verdict(rules.rope_scaling_is_of_a_known_kind, {"rope_scaling": "linaer"}, ["rope_scaling"]),
-    Verdict(rules.rope_scaling_can_be_computed, {"rope_scaling": None}, []),
-    Verdict(rules.rope_scaling_is_of_a_known_kind, {"rope_scaling": None}, []),
-    Verdict(rules.rope_scaling_is_of_a_known_kind, {"rope_scaling": "yarn"}, []),
+    Verdict(rope.rope_scaling_can_be_computed, {"rope_scaling": {"type": "dynamic"}}, []),
+    Verdict(rope.rope_scaling_is_of_a_known_kind, {"rope_scaling": "linaer"}, ["rope_scaling"]),
+    Verdict(rope.rope_scaling_can_be_computed, {"rope_scaling": None}, []),
+    Verdict(rope.rope_scaling_is_of_a_known_kind, {"rope_scaling": None}, []),
+    Verdict(rope.rope_scaling_is_of_a_known_kind, {"rope_scaling": "yarn"}, []),
     Verdict(
-        rules.rope_scaling_is_of_a_known_kind,
+        rope.rope_scaling_is_of_a_known_kind,
         {"rope_scaling": {"factor": "2", "original_max_position_embeddings": 0}},
         ["rope_scaling", "rope_scaling"],
     ),
@@ -301,4 +302,4 @@ def test_emulated_bfloat16_is_mentioned(dtype: str, device: Any, said: int) -> N
 def test_every_rule_here_is_tested() -> None:
     tested = {case.step.name for case in STEPS} | {case.check.name for case in CHECKS}
 
-    assert names_in(rules) == tested | {rules.bfloat16_is_emulated.name}
+    assert names_in(rules) | names_in(rope) == tested | {rules.bfloat16_is_emulated.name}

@@ -13,6 +13,7 @@ from swiftx.domain.args.rules import (
     preview,
     quantization,
     rlhf,
+    rope,
     sampling,
     serving,
     templating,
@@ -22,6 +23,7 @@ from swiftx.domain.args.rules import (
 
 STEPS: tuple[Step, ...] = (
     *model.STEPS,
+    *rope.STEPS,
     *quantization.STEPS,
     *data.STEPS,
     *templating.STEPS,
@@ -36,6 +38,7 @@ STEPS: tuple[Step, ...] = (
 )
 CHECKS: tuple[Check, ...] = (
     *model.CHECKS,
+    *rope.CHECKS,
     *quantization.CHECKS,
     *data.CHECKS,
     *templating.CHECKS,
