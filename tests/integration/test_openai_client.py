@@ -88,6 +88,20 @@ def test_the_clients_own_reading_of_a_stream(client: OpenAI) -> None:
     assert final.choices[0].finish_reason == "tool_calls"
 
 
+def test_a_call_in_a_stream_comes_piece_by_piece(client: OpenAI) -> None:
+    chunks = list(ask(client, "tool", tools=[WEATHER], stream=True))
+
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    first, *others = [call for delta in deltas for call in delta.tool_calls or []]
+    assert (first.index, first.type, first.function.name) == (0, "function", "get_weather")
+    assert first.id.startswith("call_")
+    assert all(call.id is None and call.function.name is None for call in others)
+    pieces = [call.function.arguments for call in (first, *others)]
+    assert "".join(pieces) == '{"city": "Rome"}'
+    assert max(map(len, pieces)) < 4  # as the model writes them
+    assert "".join(delta.content or "" for delta in deltas) == "Well."
+
+
 def test_tools(client: OpenAI) -> None:
     answer = ask(client, "tool", tools=[WEATHER], tool_choice="auto")
 

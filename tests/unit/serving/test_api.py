@@ -250,7 +250,13 @@ def test_a_tool_is_called() -> None:
     streamed = [
         each for event in events[:-1] for each in event["choices"][0]["delta"].get("tool_calls", [])
     ]
-    assert [(each["index"], each["function"]) for each in streamed] == [(0, call["function"])]
+    assert streamed[0] == {**call, "index": 0, "function": {"name": "get_weather", "arguments": ""}}
+    assert all(each.keys() == {"index", "function"} for each in streamed[1:])
+    assert len(streamed) > 5
+    arguments = "".join(each["function"]["arguments"] for each in streamed)
+    assert arguments == call["function"]["arguments"]
+    contents = [event["choices"][0]["delta"].get("content") or "" for event in events[:-1]]
+    assert "".join(contents) == "I look."
     assert events[-2]["choices"][0]["finish_reason"] == "tool_calls"
 
 

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any, Literal
 
 from swiftx.domain.agents.calls import Call, read_call
+from swiftx.domain.agents.incoming import Opening
 from swiftx.domain.agents.keywords import (
     REACT,
     Keywords,
     bare_results,
+    keyword_opening,
     observed,
     read_keyword_calls,
     speaks,
@@ -41,6 +43,8 @@ class AgentFormat:
         write_results: Lays out results in order, from the end of the assistant's text to the start of
             the next answer.
         read_calls: Finds the calls in an answer.
+        openings: How calls begin, to be read while they are written; where there are none, a call is
+            read when it is complete.
         keywords: An answer that holds calls in these words gets its results in them too.
         reads_react: Whether ReAct calls are understood where `read_calls` finds none, and answered in
             the same way.
@@ -54,6 +58,7 @@ class AgentFormat:
     declares_in: Literal["system", "query"] = "system"
     keywords: Keywords = REACT
     reads_react: bool = True
+    openings: tuple[Opening, ...] = ()
 
     def format_tools(self, tools: Sequence[Any], *, system: str | None, query: str) -> ToolPrompt:
         """See `AgentTemplate.format_tools`."""
@@ -82,6 +87,13 @@ class AgentFormat:
         return calls
 
 
+def openings_of(agent: AgentTemplate) -> tuple[Opening, ...]:
+    """Return the ways in which calls begin; none where calls are read when they are complete."""
+    if not isinstance(agent, AgentFormat) or not agent.openings:
+        return ()
+    return (*agent.openings, keyword_opening(REACT)) if agent.reads_react else agent.openings
+
+
 def observation_word(agent: AgentTemplate) -> str | None:
     """Return the word before a tool's result, where the model itself would write on past it."""
     if not isinstance(agent, AgentFormat):
@@ -105,5 +117,6 @@ def keyword_format(
         write_calls=partial(write_keyword_calls, keywords=keywords, spell=spell),
         write_results=bare_results,
         read_calls=partial(read_keyword_calls, keywords=keywords),
+        openings=(keyword_opening(keywords),),
         keywords=keywords,
     )

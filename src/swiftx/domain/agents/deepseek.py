@@ -10,11 +10,24 @@ from collections.abc import Sequence
 
 from swiftx.domain.agents.base import AgentFormat
 from swiftx.domain.agents.calls import Call, found
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Reading,
+    next_is,
+    opening,
+    read_whole,
+    skip_space,
+    until,
+)
+from swiftx.domain.agents.incoming_json import read_value
 from swiftx.domain.agents.tools import Tool, as_json, declared
 from swiftx.domain.chat.literals import parsed
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
 
+_LIST, _BEGINS, _SEPARATES = "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
+_ENDS = "<｜tool▁call▁end｜>"
 _CALL = re.compile(r"<｜tool▁call▁begin｜>(.*?)<｜tool▁sep｜>(.*?)<｜tool▁call▁end｜>", re.DOTALL)
 
 
@@ -51,11 +64,34 @@ def _results(results: Sequence[str], _: UserTurn) -> Pieces:
 def _read(text: str) -> list[ToolCall]:
     calls: list[ToolCall] = []
     for name, arguments in _CALL.findall(text):
-        try:
-            calls += found(name, parsed(arguments))
-        except ValueError:
-            continue  # arguments that are no value: not a call that can be made
+        calls += _call(name, arguments)
     return calls
+
+
+def _call(name: str, arguments: str) -> list[ToolCall]:
+    try:
+        return found(name, parsed(arguments))
+    except ValueError:
+        return []  # arguments that are no value: not a call that can be made
+
+
+def _read_list(incoming: Incoming) -> Reading:
+    yield from skip_space(incoming)
+    if not (yield from next_is(incoming, _BEGINS)):
+        return False
+    incoming.at += len(_BEGINS)
+    return (yield from _read_incoming(incoming))
+
+
+def _read_incoming(incoming: Incoming) -> Reading:
+    named = yield from until(incoming, _SEPARATES, _ENDS)
+    if named is None or named.word == _ENDS or not (name := named.text.strip()):
+        return False
+    if (yield from skip_space(incoming)) == "{":
+        yield Begun(name)
+        return (yield from read_value(incoming, ends=(_ENDS,)))
+    content = yield from until(incoming, _ENDS)
+    return (yield from read_whole([] if content is None else _call(name, content.text)))
 
 
 FORMATS = (
@@ -65,5 +101,6 @@ FORMATS = (
         write_calls=_write,
         write_results=_results,
         read_calls=_read,
+        openings=(opening(_LIST, _read_list), opening(_BEGINS, _read_incoming)),
     ),
 )

@@ -13,6 +13,18 @@ from functools import partial
 from swiftx.domain.agents.base import SPELLINGS, AgentFormat
 from swiftx.domain.agents.calls import Call, found, named_arguments
 from swiftx.domain.agents.hermes import signatures
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Opening,
+    Place,
+    Reading,
+    Tags,
+    opening,
+    read_tagged,
+    until,
+)
+from swiftx.domain.agents.incoming_json import read_value
 from swiftx.domain.agents.tools import Tool, declared, function_of
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
@@ -24,6 +36,10 @@ _LINES = re.compile(r"(?<![^\n`])([^\n`]*)\n(\{.*?\})(?=\w*\n|$)", re.DOTALL)
 _TAGGED = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 _KEY = re.compile(r"<arg_key>(.*?)</arg_key>", re.DOTALL)
 _VALUE = re.compile(r"<arg_value>(.*?)</arg_value>", re.DOTALL)
+# A line that names a call, a brace below it; and the end of a text that may become one.
+_NAMED = re.compile(r"(?:(?<![^\n`])|(?<=<\|assistant\|>))[ \t]*([\w.-]+)[ \t]*\n(?=\{)")
+_PERHAPS_NAMED = re.compile(r"(?:(?<![^\n`])|(?<=<\|assistant\|>))[ \t]*([\w.-]+[ \t]*\n?)?\Z")
+_TAGS = Tags("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", ("</tool_call>",))
 _TAGGED_NAME = re.compile(r"[^\n<]+")
 
 _IDENTITY = (
@@ -58,6 +74,21 @@ def _read(text: str) -> list[ToolCall]:
         if match := _LINES.search(turn.replace(_OBSERVATION, "")):
             calls += found(*match.groups())
     return calls
+
+
+def _find(text: str, start: int) -> Place:
+    if match := _NAMED.search(text, start):
+        return Place(match.start(), match.start())
+    perhaps = _PERHAPS_NAMED.search(text, start)
+    return Place(len(text) if perhaps is None else perhaps.start())
+
+
+def _read_incoming(incoming: Incoming) -> Reading:
+    named = yield from until(incoming, "\n")
+    if named is None:
+        return False
+    yield Begun(named.text.strip())
+    return (yield from read_value(incoming, ends=(_OBSERVATION, _ASSISTANT)))
 
 
 def _tagged_declare(tools: Sequence[Tool], system: str | None) -> str:
@@ -100,6 +131,17 @@ def _tagged_read(text: str) -> list[ToolCall]:
     return calls
 
 
+def _tagged_read_incoming(incoming: Incoming) -> Reading:
+    start = incoming.at
+    named = yield from until(incoming, _TAGS.key, *_TAGS.ends)
+    name = None if named is None else _TAGGED_NAME.match(named.text.strip())
+    if named is None or name is None:
+        return False
+    yield Begun(name[0].strip())
+    incoming.at = start + len(named.text)
+    return (yield from read_tagged(incoming, _TAGS))
+
+
 FORMATS = (
     *(
         AgentFormat(
@@ -108,6 +150,7 @@ FORMATS = (
             write_calls=partial(_write, spell=spell),
             write_results=_results,
             read_calls=_read,
+            openings=(Opening(_find, _read_incoming),),
         )
         for suffix, spell in SPELLINGS
         for name, opening in (("glm4", _IDENTITY), ("glm4_0414", ""))
@@ -118,5 +161,6 @@ FORMATS = (
         write_calls=_tagged_write,
         write_results=_tagged_results,
         read_calls=_tagged_read,
+        openings=(opening("<tool_call>", _tagged_read_incoming),),
     ),
 )

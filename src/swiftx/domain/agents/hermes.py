@@ -10,11 +10,23 @@ from collections.abc import Mapping, Sequence
 
 from swiftx.domain.agents.base import AgentFormat
 from swiftx.domain.agents.calls import Call, found
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Reading,
+    next_is,
+    opening,
+    read_whole,
+    skip_space,
+    until,
+)
+from swiftx.domain.agents.incoming_json import read_json_call, read_value
 from swiftx.domain.agents.tools import Tool, as_json
 from swiftx.domain.chat.literals import parsed
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
 
+_BEGINS, _ENDS = "<tool_call>", "</tool_call>"
 _CALL = re.compile(r"<tool_call>(.+?)</tool_call>", re.DOTALL)
 _HUNYUAN_CALL = re.compile(r"<tool_call>(.+?)\n```json(.+?)```</tool_call>", re.DOTALL)
 
@@ -49,10 +61,24 @@ def _results(results: Sequence[str], user_turn: UserTurn) -> Pieces:
 def _read(text: str) -> list[ToolCall]:
     calls: list[ToolCall] = []
     for content in _CALL.findall(text):
-        call = _value(content)
-        if isinstance(call, Mapping) and "arguments" in call:
-            calls += found(call.get("name"), call["arguments"])
+        calls += _call(content)
     return calls
+
+
+def _call(content: str) -> list[ToolCall]:
+    call = _value(content)
+    if isinstance(call, Mapping) and "arguments" in call:
+        return found(call.get("name"), call["arguments"])
+    return []
+
+
+def _read_incoming(incoming: Incoming) -> Reading:
+    start = incoming.at
+    if (yield from read_json_call(incoming, "arguments", ends=(_ENDS,))):
+        return True
+    incoming.at = start
+    content = yield from until(incoming, _ENDS)
+    return (yield from read_whole([] if content is None else _call(content.text)))
 
 
 def _value(text: str) -> object:
@@ -89,6 +115,28 @@ def _hunyuan_read(text: str) -> list[ToolCall]:
     return calls or _read(text)
 
 
+def _hunyuan_read_list(incoming: Incoming) -> Reading:
+    yield from skip_space(incoming)
+    if not (yield from next_is(incoming, _BEGINS)):
+        return False
+    incoming.at += len(_BEGINS)
+    return (yield from _hunyuan_read_incoming(incoming))
+
+
+def _hunyuan_read_incoming(incoming: Incoming) -> Reading:
+    if (yield from skip_space(incoming)) == "{":
+        return (yield from _read_incoming(incoming))
+    named = yield from until(incoming, "\n```json", _ENDS)
+    if named is None or named.word == _ENDS or not (name := named.text.strip()):
+        return False
+    if (yield from skip_space(incoming)) == "{":
+        yield Begun(name)
+        return (yield from read_value(incoming, ends=("```",)))
+    content = yield from until(incoming, f"```{_ENDS}")
+    value = None if content is None else _value(content.text)
+    return (yield from read_whole([] if value is None else found(name, value)))
+
+
 FORMATS = (
     AgentFormat(
         name="hermes",
@@ -96,6 +144,7 @@ FORMATS = (
         write_calls=_write,
         write_results=_results,
         read_calls=_read,
+        openings=(opening(_BEGINS, _read_incoming),),
     ),
     AgentFormat(
         name="hunyuan_hermes",
@@ -103,5 +152,9 @@ FORMATS = (
         write_calls=_hunyuan_write,
         write_results=_hunyuan_results,
         read_calls=_hunyuan_read,
+        openings=(
+            opening("<tool_calls>", _hunyuan_read_list),
+            opening(_BEGINS, _hunyuan_read_incoming),
+        ),
     ),
 )

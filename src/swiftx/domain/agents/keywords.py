@@ -7,10 +7,22 @@ swift/plugin/agent_template/base.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from swiftx.domain.agents.calls import Call, found
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Opening,
+    Reading,
+    opening,
+    read_whole,
+    skip_space,
+    until,
+)
+from swiftx.domain.agents.incoming_json import read_value
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, ToolTurn, UserTurn
 
@@ -53,6 +65,32 @@ def read_keyword_calls(text: str, *, keywords: Keywords) -> list[ToolCall]:
             calls += found(name, content)
             name = None
     return calls
+
+
+def keyword_opening(keywords: Keywords) -> Opening:
+    """Return the opening of calls between key words, to be read while they are written."""
+    return opening(keywords.action, partial(_read, keywords=keywords))
+
+
+def _read(incoming: Incoming, *, keywords: Keywords) -> Reading:
+    named = yield from until(incoming, *keywords)
+    last = named
+    while last is not None and last.word != keywords.action_input:
+        last = yield from until(incoming, *keywords)
+    if named is None or last is None or not (name := named.text.strip()):
+        return False
+    if (yield from skip_space(incoming)) == "{":
+        yield Begun(name)
+        return (yield from read_value(incoming, ends=keywords))
+    return (yield from read_whole(found(name, (yield from _to_the_next(incoming, keywords)))))
+
+
+def _to_the_next(incoming: Incoming, keywords: Keywords) -> Generator[None, None, str]:
+    """Read up to the next key word, which is left, or to the end."""
+    start = incoming.at
+    content = yield from until(incoming, *keywords)
+    incoming.at = len(incoming.text) if content is None else incoming.at - len(content.word)
+    return incoming.text[start : incoming.at]
 
 
 def speaks(answer: str, keywords: Keywords) -> bool:

@@ -6,12 +6,14 @@ Source: github.com/modelscope/ms-swift@28aa2d4f (Apache-2.0) swift/plugin/agent_
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from swiftx.domain.agents.base import AgentFormat
 from swiftx.domain.agents.calls import Call, found, json_objects
+from swiftx.domain.agents.incoming import Incoming, Opening, Place, Reading
+from swiftx.domain.agents.incoming_json import read_json_call, read_object
 from swiftx.domain.agents.tools import Tool, as_json
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
@@ -56,12 +58,24 @@ def _results(results: Sequence[str], _: UserTurn, *, tokens: _Tokens) -> Pieces:
 
 
 def _read(text: str) -> list[ToolCall]:
-    return [
-        call
-        for value in json_objects(text)
-        if "parameters" in value
-        for call in found(value.get("name"), value["parameters"])
-    ]
+    return [call for value in json_objects(text) for call in _call(value)]
+
+
+def _call(value: Mapping[str, Any]) -> list[ToolCall]:
+    return found(value.get("name"), value["parameters"]) if "parameters" in value else []
+
+
+def _find(text: str, start: int) -> Place:
+    place = text.find("{", start)
+    return Place(len(text)) if place < 0 else Place(place, place)
+
+
+def _read_incoming(incoming: Incoming) -> Reading:
+    start = incoming.at
+    if (yield from read_json_call(incoming, "parameters")):
+        return True
+    incoming.at = start
+    return (yield from read_object(incoming, _call))
 
 
 FORMATS = tuple(
@@ -72,6 +86,7 @@ FORMATS = tuple(
         write_calls=_write,
         write_results=partial(_results, tokens=tokens),
         read_calls=_read,
+        openings=(Opening(_find, _read_incoming),),
     )
     for name, tokens in (("llama3", _LLAMA3), ("llama4", _LLAMA4))
 )

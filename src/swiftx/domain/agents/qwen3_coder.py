@@ -12,6 +12,17 @@ from typing import Any
 
 from swiftx.domain.agents.base import AgentFormat
 from swiftx.domain.agents.calls import Call, found, named_arguments
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Reading,
+    Tags,
+    next_is,
+    opening,
+    read_tagged,
+    skip_space,
+    until,
+)
 from swiftx.domain.agents.tools import Tool, as_json, declared, function_of, properties_of
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
@@ -19,6 +30,9 @@ from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
 _CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([^>]+)>(.*)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([^>]+)>(.*?)</parameter>", re.DOTALL)
+
+_FUNCTION_BEGINS = "<function="
+_TAGS = Tags("<parameter=", ">", "", "</parameter>", ("</function>", "</tool_call>"))
 
 _DEFAULT_SYSTEM = (
     "You are Qwen, a helpful AI assistant that can interact with a computer to solve tasks."
@@ -132,9 +146,22 @@ def _read(text: str) -> list[ToolCall]:
 
 def _bare(value: str) -> str:
     """Without the line breaks that the format puts around a value; a value's own indent stays."""
-    if value.startswith("\n") and value.endswith("\n"):
-        return value[1:-1]
-    return value.strip()
+    if not value.startswith("\n"):
+        return value.strip()
+    value = value[1:]
+    return value[:-1] if value.endswith("\n") else value.rstrip()
+
+
+def _read_incoming(incoming: Incoming) -> Reading:
+    yield from skip_space(incoming)
+    if not (yield from next_is(incoming, _FUNCTION_BEGINS)):
+        return False
+    incoming.at += len(_FUNCTION_BEGINS)
+    named = yield from until(incoming, ">")
+    if named is None or not (name := named.text.strip()):
+        return False
+    yield Begun(name)
+    return (yield from read_tagged(incoming, _TAGS, on_lines=True))
 
 
 FORMATS = (
@@ -144,5 +171,6 @@ FORMATS = (
         write_calls=_write,
         write_results=_results,
         read_calls=_read,
+        openings=(opening("<tool_call>", _read_incoming),),
     ),
 )

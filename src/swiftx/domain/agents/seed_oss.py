@@ -11,6 +11,15 @@ from typing import Any
 
 from swiftx.domain.agents.base import AgentFormat
 from swiftx.domain.agents.calls import Call, found, named_arguments
+from swiftx.domain.agents.incoming import (
+    Begun,
+    Incoming,
+    Reading,
+    Tags,
+    opening,
+    read_tagged,
+    until,
+)
 from swiftx.domain.agents.tools import Tool, as_json, declared, function_of, properties_of
 from swiftx.domain.chat.pieces import Pieces
 from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
@@ -18,6 +27,9 @@ from swiftx.domain.chat.tool_calling import ToolCall, UserTurn
 _CALL = re.compile(r"<seed:tool_call>(.+?)</seed:tool_call>", re.DOTALL)
 _NAME = re.compile(r"<function=([^>]+)>")
 _PARAMETER = re.compile(r"<parameter=([^>]+)>(.*?)</parameter>", re.DOTALL)
+
+_BEGINS, _ENDS = "<seed:tool_call>", "</seed:tool_call>"
+_TAGS = Tags("<parameter=", ">", "", "</parameter>", ("</function>", _ENDS))
 
 _TYPES = {
     "string": "str",
@@ -126,6 +138,15 @@ def _read(text: str) -> list[ToolCall]:
     return calls
 
 
+def _read_incoming(incoming: Incoming) -> Reading:
+    before = yield from until(incoming, "<function=", _ENDS)
+    named = None if before is None or before.word == _ENDS else (yield from until(incoming, ">"))
+    if named is None or not (name := named.text.strip()):
+        return False
+    yield Begun(name)
+    return (yield from read_tagged(incoming, _TAGS))
+
+
 FORMATS = (
     AgentFormat(
         name="seed_oss",
@@ -133,5 +154,6 @@ FORMATS = (
         write_calls=_write,
         write_results=_results,
         read_calls=_read,
+        openings=(opening(_BEGINS, _read_incoming),),
     ),
 )

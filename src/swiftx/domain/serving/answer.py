@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from swiftx.domain.chat.tool_calling import AgentTemplate, ToolCall
+from swiftx.domain.chat.tool_calling import AgentTemplate
 from swiftx.domain.serving.reasoning import ReasoningSplitter
-from swiftx.domain.serving.tool_calls import ToolCallReader
+from swiftx.domain.serving.tool_calls import CallPiece, ToolCallReader, joined
 
 
 class Part(NamedTuple):
@@ -15,7 +15,7 @@ class Part(NamedTuple):
 
     reasoning: str = ""
     content: str = ""
-    calls: Sequence[ToolCall] = ()
+    calls: Sequence[CallPiece] = ()
 
 
 class AnswerReader:
@@ -69,10 +69,10 @@ class AnswerReader:
 
 
 def whole(reader: AnswerReader, text: str) -> Part:
-    """Return a whole answer taken apart."""
+    """Return a whole answer taken apart, each call in one piece."""
     first, last = reader.push(text), reader.finish()
     return Part(
         first.reasoning + last.reasoning,
         first.content + last.content,
-        [*first.calls, *last.calls],
+        joined([*first.calls, *last.calls]),
     )

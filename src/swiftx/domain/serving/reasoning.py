@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from swiftx.domain.agents.incoming import beginning_of
+
 OPENINGS = ("<think>", "<seed:think>")
 _CLOSINGS = {"<think>": "</think>", "<seed:think>": "</seed:think>"}
 
@@ -61,7 +63,7 @@ class ReasoningSplitter:
             self._closing, self._held = None, ""
             reasoning = self._trimmed(thought.rstrip())
             return Split(reasoning, self.push(rest).content)
-        kept = _beginning_of(closing, self._held)
+        kept = beginning_of(closing, self._held)
         shown = self._held[: len(self._held) - kept].rstrip()
         self._held = self._held[len(shown) :]
         return Split(self._trimmed(shown), "")
@@ -75,9 +77,3 @@ class ReasoningSplitter:
     def _pass(self, split: Split) -> Split:
         self.passes, self._held = True, ""
         return split
-
-
-def _beginning_of(word: str, text: str) -> int:
-    """Return how many characters at the end of a text may be the beginning of a word."""
-    longest = min(len(text), len(word) - 1)
-    return next((n for n in range(longest, 0, -1) if text.endswith(word[:n])), 0)

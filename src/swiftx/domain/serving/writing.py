@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from swiftx.domain.chat.tool_calling import ToolCall
 from swiftx.domain.plans.inference import Completion, Delta, TokenLogprob
 from swiftx.domain.serving.answer import AnswerReader, Part, whole
 from swiftx.domain.serving.refusals import encoded
+from swiftx.domain.serving.tool_calls import CallPiece
 
 DONE = b"data: [DONE]\n\n"
 
@@ -58,7 +58,6 @@ class ChatWriter:
         self._readers = readers
         self._prefix = prefix
         self._begun = [False] * len(readers)
-        self._calls = [0] * len(readers)
         self._waiting: list[list[TokenLogprob]] = [[] for _ in readers]
         stated = _stated(head, "chat.completion.chunk", usage=usage)
         self._start = stated[:-1] + ',"choices":[{"index":'
@@ -99,9 +98,7 @@ class ChatWriter:
             if part.reasoning:
                 message["reasoning_content"] = part.reasoning
             if part.calls:
-                message["tool_calls"] = [
-                    _call(self._head, index, number, call) for number, call in enumerate(part.calls)
-                ]
+                message["tool_calls"] = [_call(self._head, index, call) for call in part.calls]
             choices.append(
                 {
                     "index": index,
@@ -137,10 +134,12 @@ class ChatWriter:
             found.append({"reasoning_content": part.reasoning})
         if part.content:
             found.append({"content": part.content})
-        for call in part.calls:
-            number = self._calls[index]
-            self._calls[index] += 1
-            described = {"index": number, **_call(self._head, index, number, call)}
+        for piece in part.calls:
+            described: dict[str, Any] = {"index": piece.number}
+            if piece.name:
+                described |= _call(self._head, index, piece)
+            else:
+                described["function"] = {"arguments": piece.arguments}
             found.append({"tool_calls": [described]})
         return found
 
@@ -288,9 +287,9 @@ def _usage_event(stated: str, usage: dict[str, Any] | None) -> bytes:
     return f'data: {without},"choices":[],"usage":{_dumps(usage)}}}\n\n'.encode()
 
 
-def _call(head: Head, index: int, number: int, call: ToolCall) -> dict[str, Any]:
+def _call(head: Head, index: int, call: CallPiece) -> dict[str, Any]:
     return {
-        "id": f"call_{head.id.rpartition('-')[2][:20]}{index:02x}{number:02x}",
+        "id": f"call_{head.id.rpartition('-')[2][:20]}{index:02x}{call.number:02x}",
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
