@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from itertools import islice
 
@@ -94,8 +95,10 @@ def test_validation_rows_are_never_repeated() -> None:
 
 
 def test_first_exhausted_ends_with_the_shortest_set() -> None:
-    order = interleaved(
-        [3, 100], [0.5, 0.5], stopping_strategy="first_exhausted", generator=SeededStream(0)
+    order = list(
+        interleaved(
+            [3, 100], [0.5, 0.5], stopping_strategy="first_exhausted", generator=SeededStream(0)
+        )
     )
 
     assert order[-1] == (0, 2)
@@ -103,8 +106,10 @@ def test_first_exhausted_ends_with_the_shortest_set() -> None:
 
 
 def test_all_exhausted_repeats_the_shorter_set_until_every_row_was_there() -> None:
-    order = interleaved(
-        [3, 20], [0.5, 0.5], stopping_strategy="all_exhausted", generator=SeededStream(0)
+    order = list(
+        interleaved(
+            [3, 20], [0.5, 0.5], stopping_strategy="all_exhausted", generator=SeededStream(0)
+        )
     )
 
     assert order[-1] == (1, 19)
@@ -122,8 +127,8 @@ def test_streams_are_interleaved_like_known_lengths(strategy: str) -> None:
         streams, probabilities, stopping_strategy=strategy, generator=SeededStream(3)
     )
 
-    assert list(order) == interleaved(
-        lengths, probabilities, stopping_strategy=strategy, generator=SeededStream(3)
+    assert list(order) == list(
+        interleaved(lengths, probabilities, stopping_strategy=strategy, generator=SeededStream(3))
     )
 
 
@@ -210,3 +215,17 @@ def test_mixing_applies_to_training_and_split_off_validation_rows() -> None:
     for order in (train, validation):
         owners = [index // 100 for index in order]
         assert owners != sorted(owners)
+
+
+def test_a_mix_takes_a_few_bytes_a_row() -> None:
+    rows = 20_000
+    parts = [Part("a", rows, None), Part("b", rows, None)]
+    mix = Mix([0.5, 0.5], "first_exhausted")
+
+    tracemalloc.start()
+    train, _ = arrange(parts, ratio=0, shuffle=False, seed=1, shuffler=SeededShuffler(), mix=mix)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(train) > rows
+    assert peak < 16 * 2 * rows  # a list of pairs takes over 60

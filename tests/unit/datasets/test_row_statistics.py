@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swiftx.domain.chat.rows import StandardRow, plain_row
-from swiftx.domain.datasets.statistics import Bin, RowStatistics, histogram_lines
+from swiftx.domain.datasets.statistics import Bin, RowStatistics, SortedLengths, histogram_lines
 from swiftx.domain.datasets.survey import Survey
 from swiftx.domain.plans.data import RowOrigin
 from swiftx.domain.plans.encoded import IGNORE, Encoded, Part
@@ -261,3 +262,16 @@ def test_rows_together_count_as_they_do_one_by_one(
         one_by_one.add(row, sequences[number], RowOrigin("a", number))
 
     assert together.statistics() == one_by_one.statistics()
+
+
+@given(st.lists(st.integers(0, 20)))
+def test_counted_lengths_are_the_sorted_ones(lengths: list[int]) -> None:
+    listed = sorted(lengths)
+
+    counted = SortedLengths(Counter(lengths))
+
+    assert list(counted) == listed
+    assert [counted[index] for index in range(-len(listed), len(listed))] == listed * 2
+    assert counted[1:-1] == listed[1:-1]
+    with pytest.raises(IndexError):
+        counted[len(listed)]

@@ -79,8 +79,12 @@ def test_the_same_is_the_same() -> None:
         {"tokenizer": ByteTokenizer(chat_template="{{ messages }}")},
         {"code": "2"},
     ],
-    ids=str,
-)
+    ids=[
+        "dataset", "count", "datasets", "val_dataset", "split", "seed", "shuffle", "columns", "response",
+        "declarations", "content", "template", "system", "max_length", "loss_scale", "chat_template",
+        "special_tokens", "own_template", "code",
+    ],
+)  # fmt: skip
 def test_whatever_tokens_depend_on_gives_another_key(change: dict[str, Any]) -> None:
     assert key(**change) != key()
 

@@ -25,7 +25,7 @@ SIZES = {"embed.weight": 40, "layers.0.weight": 20, "layers.1.weight": 20, "head
             {"embed.weight", "layers.1.weight", "head.weight"},
         ),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_freezing_comes_first_and_trainable_parameters_come_back(
     plan: dict[str, Any], trained: set[str]
@@ -41,7 +41,7 @@ def test_freezing_comes_first_and_trainable_parameters_come_back(
         ({"freeze_parameters_regex": "tail"}, "'tail' matches no parameter"),
         ({"trainable_parameters_regex": "("}, "not a regular expression"),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_what_cannot_be_meant_is_refused(plan: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.random  # numpy itself loads it only when it is first used
 
+from swiftx.domain.datasets.orders import index_kind
+
 _BLOCK = (
     1000  # `datasets.interleave_datasets` draws this many at once; another size is another order
 )
@@ -48,7 +50,8 @@ class NumpyGenerator:
 
 
 def _in_array(order: Any) -> array[int]:
-    return array("q", order.astype(np.int64).tobytes())
+    kind = index_kind(len(order))
+    return array(kind, order.astype(kind).tobytes())
 
 
 class NumpyShuffler:

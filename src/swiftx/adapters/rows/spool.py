@@ -14,6 +14,7 @@ from swiftx.domain.ports.rows import RawRow
 from swiftx.errors import StorageError
 
 _HELD_BYTES = 1 << 20
+_STRIDE = 16
 _PLAIN, _MARSHALLED, _PICKLED = b"t", b"m", b"p"
 
 
@@ -29,23 +30,29 @@ class SpooledRows:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._file: int | None = None
-        self._ends = array("Q", [0])
+        # Where every sixteenth row starts, and how long each row is: half the room of 64 bits a row.
+        self._starts, self._lengths = array("Q"), array("I")
         self._held = bytearray()
         self._written = 0
 
     def append(self, row: RawRow, /) -> None:
-        self._held += _packed(row)
-        self._ends.append(self._written + len(self._held))
+        if not len(self._lengths) % _STRIDE:
+            self._starts.append(self._written + len(self._held))
+        packed = _packed(row)
+        self._held += packed
+        self._lengths.append(len(packed))
         if len(self._held) >= _HELD_BYTES:
             self._flush()
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._lengths)
 
     def __getitem__(self, index: int, /) -> RawRow:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        start, end = self._ends[index], self._ends[index + 1]
+        stride = index // _STRIDE
+        start = self._starts[stride] + sum(self._lengths[stride * _STRIDE : index])
+        end = start + self._lengths[index]
         if start >= self._written or self._file is None:
             return _unpacked(self._held[start - self._written : end - self._written])
         # Not by a seek, which forked processes would share.

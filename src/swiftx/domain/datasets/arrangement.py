@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from swiftx.domain.datasets.mixing import interleaved
+from swiftx.domain.datasets.orders import order_of
 from swiftx.domain.datasets.splitting import SEED_BOUND, Part, split
 from swiftx.domain.ports.random import Draws, Shuffler
 
@@ -50,14 +50,14 @@ def arrange(
         UsageError, DataError: See `split` and `interleaved`.
     """
     draws = shuffler.draws(seed)
-    train: list[Sequence[int]] = []
-    validation: list[Sequence[int]] = []
-    offset = 0
+    train: list[array[int]] = []
+    validation: list[array[int]] = []
+    offset, total = 0, sum(part.rows for part in parts)
     for part in parts:
         sides = split(part, ratio=ratio, shuffle=shuffle, draws=draws, shuffler=shuffler)
         for rows, side in zip((train, validation), sides, strict=True):
             if side:
-                rows.append(array("q", (offset + index for index in side)))
+                rows.append(order_of((offset + index for index in side), rows=total))
         offset += part.rows
     mixed = [_mixed(rows, mix, draws=draws, shuffler=shuffler) for rows in (train, validation)]
     if shuffle:
@@ -66,24 +66,37 @@ def arrange(
 
 
 def _mixed(
-    rows: Sequence[Sequence[int]], mix: Mix | None, *, draws: Draws, shuffler: Shuffler
-) -> Sequence[int]:
+    rows: Sequence[array[int]], mix: Mix | None, *, draws: Draws, shuffler: Shuffler
+) -> array[int]:
     if mix is None:
-        return array("q", chain.from_iterable(rows))
+        return _end_to_end(rows)
     generator = shuffler.generator(draws.below(SEED_BOUND))  # drawn even where nothing is mixed
     if len(rows) <= 1:
-        return rows[0] if rows else array("q")
+        return _end_to_end(rows)
     order = interleaved(
         [len(part) for part in rows],
         mix.probabilities,
         stopping_strategy=mix.stopping_strategy,
         generator=generator,
     )
-    return array("q", (rows[part][index] for part, index in order))
+    return array(_kind(rows), (rows[part][index] for part, index in order))
 
 
-def _shuffled(rows: Sequence[int], *, draws: Draws, shuffler: Shuffler) -> Sequence[int]:
+def _end_to_end(rows: Sequence[array[int]]) -> array[int]:
+    if len(rows) == 1:
+        return rows[0]
+    whole = array(_kind(rows))
+    for each in rows:
+        whole += each
+    return whole
+
+
+def _kind(rows: Sequence[array[int]]) -> str:
+    return rows[0].typecode if rows else "I"
+
+
+def _shuffled(rows: array[int], *, draws: Draws, shuffler: Shuffler) -> array[int]:
     if not rows:
         return rows
     order = shuffler.generator(draws.below(SEED_BOUND)).permutation(len(rows))
-    return array("q", (rows[index] for index in order))
+    return array(rows.typecode, map(rows.__getitem__, order))

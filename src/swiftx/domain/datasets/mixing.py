@@ -20,8 +20,8 @@ def interleaved(
     *,
     stopping_strategy: str,
     generator: Generator,
-) -> list[tuple[int, int]]:
-    """Return (data set, index in it) pairs, each data set in its order, chosen at random row by row.
+) -> Iterator[tuple[int, int]]:
+    """Yield (data set, index in it) pairs, each data set in its order, chosen at random row by row.
 
     `first_exhausted` ends when one data set has given its last row; `all_exhausted` when each has, and
     starts the shorter ones again meanwhile.
@@ -30,22 +30,25 @@ def interleaved(
         lengths: Rows of each data set, at least 1.
 
     Raises:
-        UsageError: See `check_probabilities`.
+        UsageError: See `check_probabilities`; at once, not with the first pair.
     """
     check_probabilities(probabilities, datasets=len(lengths), stopping_strategy=stopping_strategy)
-    ended = _ended(stopping_strategy)
-    order: list[tuple[int, int]] = []
+    return _interleaved(lengths, generator.choices(probabilities), ended=_ended(stopping_strategy))
+
+
+def _interleaved(
+    lengths: Sequence[int], choices: Iterable[int], *, ended: Callable[[Iterable[bool]], bool]
+) -> Iterator[tuple[int, int]]:
     following = [0] * len(lengths)
     exhausted = [False] * len(lengths)
-    for chosen in generator.choices(probabilities):
+    for chosen in choices:
         if ended(exhausted):
-            break
-        order.append((chosen, following[chosen]))
+            return
+        yield chosen, following[chosen]
         following[chosen] += 1
         if following[chosen] == lengths[chosen]:
             exhausted[chosen] = True
             following[chosen] = 0
-    return order
 
 
 def interleaved_stream(

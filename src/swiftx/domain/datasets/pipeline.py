@@ -21,6 +21,7 @@ from swiftx.domain.datasets.loading import (
     read_rows,
 )
 from swiftx.domain.datasets.mixing import check_probabilities
+from swiftx.domain.datasets.orders import order_of
 from swiftx.domain.datasets.origins import Origins
 from swiftx.domain.datasets.registry import REGISTRY, DatasetRegistry
 from swiftx.domain.datasets.report import DropTally, dataset_report
@@ -68,7 +69,10 @@ class PreparedRows(Sequence[StandardRow]):
 
     def select(self, indices: Iterable[int]) -> PreparedRows:
         """Return the rows at these indices, in this order."""
-        order = array("q", (self._order[index] for index in indices))
+        if isinstance(self._order, range) and isinstance(indices, array):
+            order = indices  # of all rows: an order of their order is itself
+        else:
+            order = order_of((self._order[index] for index in indices), rows=len(self._rows))
         return PreparedRows(self._rows, self._origins, order)
 
 

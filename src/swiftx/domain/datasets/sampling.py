@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from swiftx.domain.datasets.orders import order_of
 from swiftx.domain.ports.random import Draws
 
 
@@ -19,7 +20,7 @@ def sampled(rows: int, count: int, *, draws: Draws | None) -> array[int]:
         [0, 1, 2, 0, 1]
     """
     copies, remainder = divmod(count, rows)
-    order = array("q", range(rows)) * copies
+    order = order_of(range(rows), rows=rows) * copies
     if remainder:
         order.extend(draws.permutation(rows)[:remainder] if draws else range(remainder))
     return order

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from swiftx.domain.datasets.orders import order_of
 from swiftx.domain.datasets.sampling import sampled
 from swiftx.domain.ports.random import Draws, Shuffler
 from swiftx.errors import ArgError, DataError, UsageError
@@ -64,7 +64,7 @@ def split(part: Part, *, ratio: float, shuffle: bool, draws: Draws, shuffler: Sh
         order = shuffler.generator(draws.below(SEED_BOUND)).permutation(rows)
         validation, rest = order[:held], order[held:]
     train = sampled(len(rest), wanted - held, draws=sampling)
-    return Split(array("q", (rest[index] for index in train)), validation)
+    return Split(order_of((rest[index] for index in train), rows=rows), validation)
 
 
 def _refuse_repeats(rows: int, wanted: int, *, source: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import accumulate, chain, repeat
+from typing import NamedTuple, overload
 
 from swiftx.domain.datasets.report import DropTally, describe
 from swiftx.domain.plans.data import Dropped, RowOrigin
@@ -228,7 +229,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.kept = 0
-        self.lengths = array("i")
+        self.lengths: Counter[int] = Counter()  # how many sequences are so long
         self.trained: int | None = None
         self.dropped = DropTally()
         self.notes = Notes()
@@ -236,7 +237,7 @@ class Counts:
     def extend(self, other: Counts) -> None:
         """Add what was gathered of rows that come after these."""
         self.kept += other.kept
-        self.lengths += other.lengths
+        self.lengths.update(other.lengths)
         if other.trained is not None:
             self.trained = (self.trained or 0) + other.trained
         self.dropped.extend(other.dropped)
@@ -247,19 +248,47 @@ class Counts:
         return RowStatistics(
             kept=self.kept,
             dropped=self.dropped.dropped(),
-            lengths=_in_order(self.lengths),
+            lengths=SortedLengths(self.lengths),
             trained=self.trained,
             **self.notes.of,
         )
 
 
-def _in_order(lengths: array[int]) -> array[int]:
-    """Return lengths sorted, without a Python object for each: there may be millions, but few kinds."""
-    counts = Counter(lengths)
-    ordered = array(lengths.typecode)
-    for length in sorted(counts):
-        ordered += array(lengths.typecode, (length,)) * counts[length]
-    return ordered
+class SortedLengths(Sequence[int]):
+    """Lengths in ascending order, which take room by how different they are: there may be millions.
+
+    Args:
+        counts: How many there are of each length.
+    """
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._lengths = sorted(counts)
+        self._counts = [counts[length] for length in self._lengths]
+        self._ends = list(accumulate(self._counts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SortedLengths):
+            return NotImplemented
+        return (self._lengths, self._counts) == (other._lengths, other._counts)
+
+    def __hash__(self) -> int:
+        return hash((*self._lengths, *self._counts))
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(map(repeat, self._lengths, self._counts))
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        place = range(len(self))[index]
+        if isinstance(place, range):
+            return [self[each] for each in place]
+        return self._lengths[bisect_right(self._ends, place)]
 
 
 def histogram_lines(bins: Sequence[Bin]) -> list[str]:

@@ -53,7 +53,7 @@ class Survey:
         self.counts.kept += 1
         noticed: dict[str, str] = {}
         for encoded in sequences:
-            self.counts.lengths.append(len(encoded))
+            self.counts.lengths[len(encoded)] += 1
             if self._splits:  # only the last piece has to end
                 noticed.pop("endless", None)
             noticed.update(self._noticed(encoded))
@@ -124,7 +124,7 @@ class Survey:
         if not trained:
             return False
         self.counts.kept += 1
-        self.counts.lengths.append(len(ids))
+        self.counts.lengths[len(ids)] += 1
         self.counts.trained = (self.counts.trained or 0) + trained
         return True
 
