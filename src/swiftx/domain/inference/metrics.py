@@ -13,6 +13,9 @@ _TOKEN = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|[^\s]")
 Pairs = Sequence[tuple[str, str]]
 """Responses with their labels."""
 
+OVERLAP = ("rouge-1", "rouge-2", "rouge-l", "bleu-4")
+"""The scores of the metric `nlg`."""
+
 
 def evaluate(metric: str, pairs: Pairs) -> dict[str, float]:
     """Return the scores of a metric by name: `acc`, or `rouge-1`, `rouge-2` and `rouge-l` (in percent).

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from swiftx.domain.plans.inference import Request
 from swiftx.domain.plans.tasks import TaskPlan
 from swiftx.domain.plans.tuning import GaLorePlan, LisaPlan
 
@@ -33,6 +34,39 @@ class SwanlabPlan:
     token: str | None = field(default=None, repr=False)
     lark_url: str | None = field(default=None, repr=False)
     lark_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationQuestion:
+    """A validation row that the model is to answer.
+
+    Attributes:
+        row: Its number among the validation rows.
+        label: The answer that the data have.
+    """
+
+    row: int
+    request: Request
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringPlan:
+    """What the model is asked in every evaluation.
+
+    Attributes:
+        questions: At least one.
+        metric: `nlg`, `acc`, or the name of a plugin's metric.
+        prefix: What every answer begins with, although the model does not say it.
+        max_model_len: Longest prompt and answer together, in tokens; None for no limit.
+        at_once: Most questions that a process answers together.
+    """
+
+    questions: Sequence[ValidationQuestion]
+    metric: str
+    prefix: str = ""
+    max_model_len: int | None = None
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +100,7 @@ class TrainPlan:
         token_loss: Name of a plugin's loss of tokens; None for the cross entropy.
         token_metric: Name of a plugin's metric of tokens.
         optimizer: Name of a plugin's optimiser; None for that of the trainer's arguments.
+        answering: What the model is asked in evaluations, besides the loss; None asks nothing.
         enable_channel_loss: Log the loss of each channel of the rows.
         router_aux_loss_coef: Weight of the loss that makes a mixture of experts use them evenly; 0: without.
         lora_plus_ratio: Learning rate of the B matrices over that of the A matrices; None for equal.
@@ -100,6 +135,7 @@ class TrainPlan:
     token_loss: str | None = None
     token_metric: str | None = None
     optimizer: str | None = None
+    answering: AnsweringPlan | None = None
     enable_channel_loss: bool = False
     router_aux_loss_coef: float = 0.0
     lora_plus_ratio: float | None = None

@@ -10,7 +10,7 @@ from swiftx.domain.args.groups.hf_trainer_table import HfTrainerArgs
 from swiftx.domain.args.groups.trainer import TrainerArgs
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.plans.tasks import TaskPlan
-from swiftx.domain.plans.training import SwanlabPlan, TrainPlan
+from swiftx.domain.plans.training import AnsweringPlan, SwanlabPlan, TrainPlan
 from swiftx.domain.plans.tuning import LisaPlan
 from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
@@ -62,6 +62,7 @@ def train_plan(
     has_validation: bool,
     packs: Sequence[Sequence[int]] | None = None,
     task: TaskPlan | None = None,
+    answering: AnsweringPlan | None = None,
     statistics: Mapping[str, Any],
 ) -> TrainPlan:
     """Return the plan of resolved training arguments.
@@ -75,6 +76,7 @@ def train_plan(
         has_validation: Whether there are validation rows; without, nothing is evaluated.
         packs: Numbers of the training rows that share a sequence; None when they are not packed.
         task: How whole rows are learned; None where tokens are.
+        answering: What the model is asked in evaluations; None asks nothing.
         statistics: What logging.jsonl says of the data.
 
     Raises:
@@ -85,6 +87,7 @@ def train_plan(
         trainer |= {"eval_strategy": "no", "eval_steps": None, "eval_on_start": False}
     evaluates = has_validation and args.eval_strategy != "no"
     _check_metric(args, measured_names(args, task), evaluates=evaluates)
+    scores_tokens = task is None and answering is None
     starts_afresh = args.resume_only_model and args.ignore_data_skip
     return TrainPlan(
         output_dir=str(args.output_dir),
@@ -107,7 +110,8 @@ def train_plan(
         enable_dft_loss=args.enable_dft_loss,
         task=task,
         token_loss=_plugin(loss_name(args), LOSSES.names()) if task is None else None,
-        token_metric=_plugin(args.metric, METRICS.names()) if task is None else None,
+        token_metric=_plugin(args.metric, METRICS.names()) if scores_tokens else None,
+        answering=answering,
         optimizer=_plugin(args.optimizer, OPTIMIZERS.names()),
         enable_channel_loss=args.enable_channel_loss,
         router_aux_loss_coef=args.router_aux_loss_coef,
@@ -193,12 +197,13 @@ def _check_metric(args: TrainingArgs, measured: Sequence[str], *, evaluates: boo
             ]
         )
     needs = {"load_best_model_at_end": args.load_best_model_at_end, "early_stop_interval":
-             args.early_stop_interval, "save_strategy": args.save_strategy == "best"}  # fmt: skip
+             args.early_stop_interval, "save_strategy": args.save_strategy == "best",
+             "predict_with_generate": args.predict_with_generate}  # fmt: skip
     problems = [
         ArgError(
             name,
-            f"{name} needs validation rows to compare checkpoints, and there are none",
-            "add --val_dataset or --split_dataset_ratio 0.01",
+            f"{name} needs evaluations with validation rows, and there are none",
+            "add --val_dataset or --split_dataset_ratio 0.01, and no --eval_strategy no",
         )
         for name, wanted in needs.items()
         if wanted and not evaluates

@@ -27,7 +27,12 @@ _SWANLAB = _words(
     "swanlab_lark_secret swanlab_mode"
 )
 
-RUNS = (TUNER_ARGUMENTS | _SWANLAB) | _words(
+_ANSWERING = _words(
+    "max_new_tokens temperature top_k top_p repetition_penalty num_beams stop_words generation_max_length "
+    "generation_num_beams generation_config"
+)
+
+RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "train_type "
     # base, model
     "adapters ckpt_dir seed load_args load_data_args use_hf hub_token trust_remote_code ddp_timeout "
@@ -66,7 +71,7 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB) | _words(
     "resume_only_model ignore_data_skip logging_strategy logging_steps logging_first_step logging_dir "
     "report_to run_name project trackio_space_id trackio_bucket_id trackio_static_space_id log_level "
     "log_level_replica log_on_each_node disable_tqdm include_num_input_tokens_seen "
-    "include_tokens_per_second"
+    "include_tokens_per_second predict_with_generate"
 )
 """Done as asked."""
 
@@ -81,7 +86,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 
 NOT_BUILT = _words(
     "sequence_parallel_size "
-    "eval_use_evalscope eval_dataset use_flash_ckpt predict_with_generate include_for_metrics "
+    "eval_use_evalscope eval_dataset use_flash_ckpt include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "use_liger_kernel enable_jit_checkpoint save_on_each_node "
@@ -94,8 +99,7 @@ NO_EFFECT = _words(
     "max_pixels norm_bbox model_kwargs vit_gradient_checkpointing vit_lr aligner_lr freeze_llm freeze_vit "
     "freeze_aligner local_repo_path "
     # of something that is refused itself, or of generating
-    "max_new_tokens temperature top_k top_p repetition_penalty num_beams stream "
-    "stop_words logprobs top_logprobs generation_max_length generation_num_beams generation_config "
+    "stream logprobs top_logprobs "
     "eval_dataset_args eval_limit eval_generation_config extra_eval_args fsdp_min_num_params "
     "fsdp_transformer_layer_cls_to_wrap liger_kernel_config hub_strategy hub_always_push hub_revision "
     "push_to_hub_organization "
@@ -148,6 +152,8 @@ def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...
         idle |= _TOKENS
     if args.task_type != "seq_cls":
         idle |= _CLASSES
+    if not args.predict_with_generate:
+        idle |= _ANSWERING
     if not args.packing:
         idle |= _WITHOUT_PACKING
     if not {"swanlab", "all"} & set(args.report_to):

@@ -59,6 +59,8 @@ class TrainedTaskArguments(TaskArguments, Protocol):
     def packing(self) -> bool: ...
     @property
     def acc_strategy(self) -> str: ...
+    @property
+    def predict_with_generate(self) -> bool: ...
 
 
 def row_use(args: TaskArguments) -> RowUse:
@@ -87,7 +89,11 @@ def task_plan(
     if task is None:
         _refuse(_wrong_names(args, None))
         return None
-    problems = [*_wrong_names(args, task), *_laid_end_to_end(args)]
+    problems = [
+        *_wrong_names(args, task),
+        *_laid_end_to_end(args),
+        *_generates_no_text(args),
+    ]
     answers: Mapping[str, int] = {}
     if task == "generative_reranker":
         answers = answer_tokens(variables, tokenizer, problems)
@@ -164,12 +170,16 @@ def loss_name(args: TrainedTaskArguments) -> str | None:
 def measured_names(args: TrainedTaskArguments, task: TaskPlan | None) -> tuple[str, ...]:
     """Return what evaluations measure, without what metrics of plugins do."""
     if task is None:
-        return ("loss", f"{args.acc_strategy}_acc")
+        generated = _OF_ANSWERS.get(args.metric or "", ()) if args.predict_with_generate else ()
+        return ("loss", f"{args.acc_strategy}_acc", *generated)
     if task.task == "seq_cls":
         regression = task.problem_type == REGRESSION
         return ("loss", *(("mse", "mae", "pearson") if regression else ("acc",)))
     return ("loss", *_MEASURED.get(task.metric, ()))
 
+
+_OF_ANSWERS = {"nlg": ("rouge-1", "rouge-2", "rouge-l", "bleu-4"), "acc": ("acc",)}
+"""What each metric measures of answers that were generated."""
 
 _MEASURED: Mapping[str, tuple[str, ...]] = {
     "reranker": ("mrr", "ndcg"),
@@ -197,7 +207,7 @@ def _wrong_names(args: TrainedTaskArguments, task: PoolingTask | None) -> list[A
         losses = (usual_loss(task, args.problem_type),)
     else:
         losses = _LOSSES[task]
-    metrics = ("acc",) if task is None else _METRICS[task]
+    metrics = _token_metrics(args) if task is None else _METRICS[task]
     known = {
         "loss_type": (loss_name(args), (*losses, *plugins)),
         "metric": (args.metric, (*metrics, *METRICS.names())),
@@ -212,6 +222,22 @@ def _wrong_names(args: TrainedTaskArguments, task: PoolingTask | None) -> list[A
         )
         for name, (value, names) in known.items()
         if value is not None and value not in names
+    ]
+
+
+def _token_metrics(args: TrainedTaskArguments) -> tuple[str, ...]:
+    return ("acc", "nlg") if args.predict_with_generate else ("acc",)
+
+
+def _generates_no_text(args: TrainedTaskArguments) -> list[ArgError]:
+    if not args.predict_with_generate:
+        return []
+    return [
+        ArgError(
+            "predict_with_generate",
+            f"predict_with_generate: a model of --task_type {args.task_type} generates no text.",
+            "Leave --predict_with_generate out.",
+        )
     ]
 
 

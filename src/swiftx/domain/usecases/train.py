@@ -25,8 +25,14 @@ from swiftx.domain.training.summary import next_command, summary
 from swiftx.domain.training.support import ineffective, refuse_unbuilt
 from swiftx.domain.training.task import task_plan
 from swiftx.domain.tuning.plan import tuner_plan
+from swiftx.domain.usecases.train_answers import answering_plan, refuse_answering
 from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
-from swiftx.domain.usecases.train_rows import VALIDATION_FILE, rows_of_run, tell_dropped
+from swiftx.domain.usecases.train_rows import (
+    VALIDATION_FILE,
+    rows_of_run,
+    tell_dropped,
+    template_of_run,
+)
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
 
 ARGS_FILE = "args.json"
@@ -58,6 +64,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
     _refuse_spread_adapters(args, tuning)
+    refuse_answering(args)
     refuse_optimiser(
         args, "cpu" if args.use_cpu else facts.device.kind, world_size=facts.world_size
     )
@@ -92,7 +99,8 @@ def _train(
     )
     tokenizer = ports.loader.tokenizer(loading)
     task = task_plan(args, tokenizer, facts.variables)
-    rows = rows_of_run(args, tokenizer, ports, facts)
+    template = template_of_run(args, tokenizer, facts)
+    rows = rows_of_run(args, template, ports, facts)
     plan = train_plan(
         args,
         device=facts.device.kind,
@@ -102,6 +110,7 @@ def _train(
         has_validation=len(rows.validation) > 0,
         packs=rows.packs,
         task=task,
+        answering=answering_plan(args, rows.questions, template, ports, facts),
         statistics=rows.statistics,
     )
     ports.trainer.check(plan)

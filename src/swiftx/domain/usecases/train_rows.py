@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swiftx.domain.args.groups.training import TrainingArgs
+from swiftx.domain.chat.rows import StandardRow
 from swiftx.domain.datasets.pipeline import prepare
 from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.report import DropTally, describe
@@ -31,23 +33,34 @@ from swiftx.domain.training.tokenized import (
     tokenize,
 )
 from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
-from swiftx.errors import DataError
+from swiftx.errors import DataError, NotBuiltYet
 
 VALIDATION_FILE = "val_dataset.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRows:
-    """Rows ready for training, with what to say of them."""
+    """Rows ready for training, with what to say of them.
+
+    Attributes:
+        questions: The validation rows before they became tokens, where the model is to answer them.
+    """
 
     train: Sequence[Encoded] | TokenStream
     validation: Sequence[Encoded]
     packs: Sequence[Sequence[int]] | None = None
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    questions: Sequence[StandardRow] = ()
+
+
+def template_of_run(args: TrainingArgs, tokenizer: Tokenizer, facts: TrainFacts) -> ChatTemplate:
+    """Return what makes tokens of the rows."""
+    plan = template_plan(args, origin=facts.origin, today=facts.today)
+    return ChatTemplate(plan, tokenizer, agent=facts.agent)
 
 
 def rows_of_run(
-    args: TrainingArgs, tokenizer: Tokenizer, ports: TrainPorts, facts: TrainFacts
+    args: TrainingArgs, template: ChatTemplate, ports: TrainPorts, facts: TrainFacts
 ) -> TrainRows:
     """Return the rows of a run, and say what became of them.
 
@@ -56,9 +69,7 @@ def rows_of_run(
         NotFound, UsageError, StorageError: From the data sets.
     """
     plan = data_plan(args, use_hf=args.use_hf, random_response=facts.random_response)
-    template = ChatTemplate(
-        template_plan(args, origin=facts.origin, today=facts.today), tokenizer, agent=facts.agent
-    )
+    _refuse_tokens_as_questions(args)
     if args.streaming:
         return _streamed(args, plan, template, ports)
     rows = (_lazy if args.lazy_tokenize else _tokenized)(args, plan, template, ports, facts)
@@ -83,6 +94,7 @@ def _lazy(
         train=LazyRows(data.train, template, use=row_use(args), strict=args.strict),
         validation=LazyRows(data.validation, template, use=row_use(args), strict=args.strict),
         statistics={"train_dataset": f"{len(data.train)} rows, tokenized when needed"},
+        questions=data.validation if args.predict_with_generate else (),
     )
 
 
@@ -95,7 +107,7 @@ def _streamed(
         raise DataError("there is no training data to stream", hint="see --dataset")
     validation = None
     if plan.val_dataset:
-        held = replace(plan, dataset=(), interleave_prob=None)
+        held = _validation_only(plan)
         validation = tokenize(held, template, ports.tokens, cache=None).validation
     statistics = {"train_dataset": "a stream, tokenized when needed"}
     if validation is not None:
@@ -110,6 +122,7 @@ def _streamed(
         ),
         validation=() if validation is None else validation.rows,
         statistics=statistics,
+        questions=_questions(args, plan, ports),
     )
 
 
@@ -124,6 +137,7 @@ def _tokenized(
     sets = cached_sets(args.cached_dataset, template, ports.tokens.encoded, use=row_use(args))
     for path, cached in zip(args.cached_dataset, sets, strict=True):
         ports.reporter.table(f"Data ({path})", cached.table)
+    questions: Sequence[StandardRow] = ()
     if plan.dataset or plan.val_dataset:
         data = tokenize(
             plan,
@@ -133,6 +147,7 @@ def _tokenized(
             use=row_use(args),
         )
         _keep_held(args, data.held(), ports, facts)
+        questions = _questions(args, plan, ports, held=data.held)
         sets.append(data)
     train = joined([each.train for each in sets if each.train is not None])
     validation = joined([each.validation for each in sets if each.validation is not None])
@@ -152,7 +167,40 @@ def _tokenized(
         validation=validation.rows,
         packs=None if packed is None else packed.bins,
         statistics=statistics,
+        questions=questions,
     )
+
+
+def _questions(
+    args: TrainingArgs,
+    plan: DataPlan,
+    ports: TrainPorts,
+    *,
+    held: Callable[[], Iterator[str]] = lambda: iter(()),
+) -> Sequence[StandardRow]:
+    """Return the validation rows as they are, where the model is to answer them.
+
+    Args:
+        held: Yields the rows that were split off, as JSON.
+    """
+    if not args.predict_with_generate:
+        return ()
+    if plan.val_dataset:
+        return prepare(_validation_only(plan), ports.tokens.data).validation
+    return [json.loads(line) for line in held()]
+
+
+def _validation_only(plan: DataPlan) -> DataPlan:
+    return replace(plan, dataset=(), interleave_prob=None)
+
+
+def _refuse_tokens_as_questions(args: TrainingArgs) -> None:
+    if args.predict_with_generate and args.cached_dataset:
+        raise NotBuiltYet(
+            "--predict_with_generate with --cached_dataset is not built yet: these data sets hold tokens, "
+            "and no text to compare answers with",
+            hint="name the data with --dataset; its tokens are cached as well",
+        )
 
 
 def _cache(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> CachePlan | None:
