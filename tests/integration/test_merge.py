@@ -51,6 +51,42 @@ def llama(folder: Path, *, tied: bool, **changes: Any) -> Path:
     return folder
 
 
+HEADS: dict[str, Any] = {
+    "seq_cls": transformers.AutoModelForSequenceClassification,
+    "reranker": transformers.AutoModelForSequenceClassification,
+    "embedding": transformers.AutoModel,
+}
+
+
+def load_for(task: str, folder: Path, labels: int | None) -> Any:
+    """Load a model for a task; a head that the folder lacks is the same each time."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    if labels is not None:
+        config.num_labels = labels
+    torch.manual_seed(5)
+    return HEADS[task].from_pretrained(folder, config=config, dtype=torch.float32).eval()
+
+
+def adapter_for(task: str, base: Path, folder: Path, labels: int | None, **config: Any) -> Path:
+    """Save an adapter of a model for a task, with its head, all of it away from its initial value."""
+    torch.manual_seed(1)
+    kind = "FEATURE_EXTRACTION" if task == "embedding" else "SEQ_CLS"
+    wrapped = get_peft_model(load_for(task, base, labels), LoraConfig(task_type=kind, **config))
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for parameter in wrapped.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    wrapped.save_pretrained(folder)
+    return folder
+
+
+def numbers(model: Any, batch: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        result = model(batch)
+    return result.logits if hasattr(result, "logits") else result.last_hidden_state
+
+
 def gpt2(folder: Path) -> Path:
     torch.manual_seed(0)
     config = transformers.GPT2Config(vocab_size=48, n_embd=16, n_layer=2, n_head=2, n_positions=32)
@@ -155,6 +191,78 @@ def test_merged_model_has_the_logits_of_the_adapter_model(
     expected = logits(with_adapters(base, [lora]))
     assert not torch.allclose(expected, logits(load(base)), atol=1e-3)
     torch.testing.assert_close(logits(load(merged)), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize(
+    ("task", "labels", "config"),
+    [
+        ("seq_cls", 3, {}),
+        ("seq_cls", 1, {"use_dora": True}),
+        ("reranker", 1, {"init_lora_weights": "pissa", "r": 4}),
+        ("embedding", None, {}),
+        ("seq_cls", 3, {"modules_to_save": ["score", "embed_tokens"]}),
+    ],
+)
+def test_a_model_with_a_head_is_merged_with_its_head(
+    task: str, labels: int | None, config: dict[str, Any], tied: bool, tmp_path: Path
+) -> None:
+    base = llama(tmp_path / "base", tied=tied, pad_token_id=0)
+    lora = adapter_for(task, base, tmp_path / "lora", labels, target_modules=LINEAR, **config)
+    problem = (
+        None if labels is None else "regression" if labels == 1 else "single_label_classification"
+    )
+
+    merged = merge(
+        base, [lora], tmp_path / "merged", task=task, num_labels=labels, problem_type=problem
+    )
+
+    wrapped = PeftModel.from_pretrained(load_for(task, base, labels), str(lora)).eval()
+    expected = numbers(wrapped, TOKENS)
+    model, loading = HEADS[task].from_pretrained(
+        merged, dtype=torch.float32, output_loading_info=True
+    )
+    torch.testing.assert_close(numbers(model.eval(), TOKENS), expected, atol=1e-4, rtol=0)
+    assert not torch.allclose(expected, numbers(load_for(task, base, labels), TOKENS), atol=1e-3)
+    assert not loading["missing_keys"]
+    if labels is not None:
+        assert not loading["unexpected_keys"]
+        assert (model.config.num_labels, model.config.problem_type) == (labels, problem)
+        assert model.config.architectures == ["LlamaForSequenceClassification"]
+
+
+def test_an_encoder_is_merged_with_its_head(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=48, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=32,
+    )  # fmt: skip
+    base = tmp_path / "base"
+    transformers.BertForMaskedLM(config).save_pretrained(base)
+    lora = adapter_for("seq_cls", base, tmp_path / "lora", 3, target_modules=["query", "value"])
+
+    with pytest.raises(BackendError, match="has not"):  # an embedding has no such head
+        merge(base, [lora], tmp_path / "unmerged", task="embedding")
+
+    classifier = load_for("seq_cls", base, 3)
+    classifier.save_pretrained(tmp_path / "classifier")
+    merged = merge(
+        tmp_path / "classifier", [lora], tmp_path / "merged", task="seq_cls", num_labels=3
+    )
+    wrapped = PeftModel.from_pretrained(classifier, str(lora)).eval()
+    expected = numbers(wrapped, TOKENS)
+    torch.testing.assert_close(
+        numbers(load_for("seq_cls", merged, 3), TOKENS), expected, atol=1e-4, rtol=0
+    )
+
+
+def test_a_head_that_nobody_brings_is_said(tmp_path: Path) -> None:
+    base = llama(tmp_path / "base", tied=True)
+    lora = adapter(base, tmp_path / "lora", target_modules=LINEAR)
+
+    with pytest.raises(BackendError, match="no head for classes"):
+        merge(base, [lora], tmp_path / "merged", task="seq_cls", num_labels=2)
+    assert not (tmp_path / "merged").exists()
 
 
 @pytest.mark.parametrize("changes", [{}, {"use_dora": True}, {"init_lora_weights": "pissa"}])

@@ -263,10 +263,18 @@ def test_a_head_is_never_made_up_for_a_model_without_adapters() -> None:
     assert plan.max_batch_size == 4
 
 
-def test_what_answers_with_numbers_has_no_named_adapters_and_is_not_merged() -> None:
+def test_what_answers_with_numbers_is_merged_on_request() -> None:
+    world = World()
+
+    world.deploy(task_type="reranker", num_labels=1, merge_lora=True, adapters=("/runs/a",))
+
+    (served,) = world.served
+    assert (served.loading.folder, served.adapters) == ("/runs/a-merged", ())
+    assert served.loading.new_head_seed is None
+
+
+def test_what_answers_with_numbers_has_no_named_adapters() -> None:
     with pytest.raises(UsageError, match="answer with text only"):
         World().deploy(task_type="embedding", adapters=("a=/runs/a",))
-    with pytest.raises(NotBuiltYet, match="merge_lora"):
-        World().deploy(task_type="reranker", num_labels=1, merge_lora=True)
     with pytest.raises(NotBuiltYet, match="infer_backend"):
         World().deploy(task_type="embedding", infer_backend="vllm")

@@ -22,6 +22,7 @@ from swiftx.domain.datasets.loading import DataPorts
 from swiftx.domain.inference.alone import Alone
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
 from swiftx.domain.plans.facts import DeviceFacts
+from swiftx.domain.plans.pooling import PoolingPlan
 from swiftx.domain.ports.engine import InferenceEngine
 from swiftx.domain.ports.group import ProcessGroup
 from swiftx.domain.ports.rows import RawRow
@@ -88,6 +89,10 @@ class World:
         self.engines.append(ScriptedEngine(tokenizer, self._answers, max_model_len=length))
         return self.engines[-1]
 
+    def judge(self, model: ServedModel, _: PoolingPlan) -> CountingPooling:
+        self.served.append(model)
+        return self.pooling
+
     def service(self, plan: ServicePlan) -> InferenceEngine:
         self.services.append(plan)
         answers = self._answers
@@ -102,7 +107,7 @@ class World:
             group=self.group,
             tokenizer=self.loader.tokenizer,
             engine=self.engine,
-            pooling=lambda *_: self.pooling,
+            pooling=self.judge,
             service=self.service,
             merge=lambda: MergePorts(
                 merger=self.merger,

@@ -130,5 +130,14 @@ def test_what_makes_no_sense_is_refused() -> None:
         world(ROWS, 0.0).infer(val_dataset=("rows.jsonl",), metric="acc", task_type="embedding")
     with pytest.raises(NotBuiltYet, match="infer_backend"):
         world(ROWS, 0.0).infer(task_type="embedding", infer_backend="vllm")
-    with pytest.raises(NotBuiltYet, match="merge_lora"):
-        world(ROWS, 0.0).infer(merge_lora=True, adapters=("/run/ckpt",), **CLASSIFIER)
+
+
+def test_merge_lora_judges_with_the_merged_model_and_makes_up_no_head() -> None:
+    here = world(ROWS, 0.0, 0.0)
+
+    here.infer(val_dataset=("rows.jsonl",), merge_lora=True, adapters=("/run/ckpt",), **CLASSIFIER)
+
+    (plan,), (served,) = here.merger.plans, here.served
+    assert (plan.task, plan.num_labels) == ("seq_cls", CLASSIFIER["num_labels"])
+    assert served.adapters == ()
+    assert (served.loading.folder, served.loading.new_head_seed) == ("/run/ckpt-merged", None)

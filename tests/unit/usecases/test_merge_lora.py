@@ -129,13 +129,20 @@ def test_other_forms_of_export_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("task", ["seq_cls", "reranker", "embedding", "generative_reranker"])
-def test_a_model_that_answers_with_numbers_is_not_merged_into_one_of_text(task: str) -> None:
+def test_a_model_that_answers_with_numbers_is_merged_as_one(task: str) -> None:
     world = World()
 
-    with pytest.raises(NotBuiltYet, match=f"--task_type {task}"):
-        world.export(**GIVEN, merge_lora=True, task_type=task)
+    world.export(
+        **GIVEN,
+        merge_lora=True,
+        task_type=task,
+        num_labels=3,
+        problem_type="single_label_classification",
+    )
 
-    assert world.merger.plans == []
+    (plan,) = world.merger.plans
+    assert (plan.task, plan.num_labels) == (task, 3)
+    assert plan.problem_type == "single_label_classification"
 
 
 def test_size_that_is_none_is_refused_before_merging() -> None:

@@ -18,6 +18,7 @@ from swiftx.adapters.exporters.adapter_weights import LoraAdapter
 from swiftx.adapters.exporters.lora_patches import Block, Patch, SurveyingPatch
 from swiftx.adapters.exporters.merged_tensors import MergedTensors, OutputTensor
 from swiftx.adapters.exporters.model_files import (
+    Classes,
     copy_model_files,
     is_noted,
     write_args,
@@ -84,10 +85,11 @@ class StreamingMerger:
             adapters = [LoraAdapter(folder) for folder in adapter_folders]
             base = open_weights(base_folder, stem="model", pickled_stem="pytorch_model")
             stack.callback(base.close)
-            merged = MergedTensors(base_folder, base)
+            merged = MergedTensors(base_folder, base, plan.task)
             for adapter in adapters:
                 stack.callback(adapter.store.close)
                 merged.add(adapter)
+            architecture = merged.finish_head()
             dtype = None if plan.dtype is None else getattr(torch, plan.dtype)
             write_config(
                 base_folder,
@@ -95,6 +97,9 @@ class StreamingMerger:
                 dtype=plan.dtype,
                 resized_vocabulary=merged.resized_vocabulary,
                 untied=merged.untied,
+                classes=None
+                if architecture is None
+                else Classes(architecture, plan.num_labels, plan.problem_type),
             )
             copy_model_files(base_folder, adapter_folders, staging)
             write_args(adapter_folders, staging, final=Path(plan.output_dir).absolute())

@@ -22,7 +22,11 @@ from swiftx.adapters.exporters.lora_patches import (
 from swiftx.adapters.exporters.model_skeleton import ModelSkeleton, StoredPart
 from swiftx.adapters.exporters.peft_module import RebasedModule
 from swiftx.adapters.exporters.tensor_files import TensorShape, TensorStore, element_slices
+from swiftx.adapters.models.pooled import HEADS
 from swiftx.errors import BackendError
+
+CLASSIFYING = ("seq_cls", "reranker")
+"""Tasks of models with a head for classes."""
 
 MakePatch = Callable[[], Patch]
 """Reads the factors of a patch; called when its weight is written, so that only those are held."""
@@ -49,23 +53,30 @@ class MergedTensors:
 
     Attributes:
         untied: The output head got a tensor of its own because the adapter changed only one of the two.
+
+    Args:
+        folder: Of the base model.
+        base: Its weights.
+        task: What the model is for, as in `LoadPlan`.
     """
 
-    def __init__(self, folder: Path, base: TensorStore) -> None:
+    def __init__(self, folder: Path, base: TensorStore, task: str = "causal_lm") -> None:
         self.tensors = {
             name: OutputTensor(base, name, shape) for name, shape in base.tensors.items()
         }
         self.untied = False
         self._folder = folder
         self._base = base
-        self._skeleton = ModelSkeleton(folder)
+        self._skeleton = ModelSkeleton(folder, task)
+        self._classifies = task in CLASSIFYING
 
     @property
     def resized_vocabulary(self) -> tuple[int, int] | None:
         """(old, new) number of rows when an adapter brought a larger or smaller embedding."""
         for name, tensor in self.tensors.items():
             stored = self._base.tensors.get(name)
-            if stored is not None and stored.shape != tensor.shape.shape:
+            is_head = name.partition(".")[0] in HEADS
+            if stored is not None and not is_head and stored.shape != tensor.shape.shape:
                 return stored.shape[0], tensor.shape.shape[0]
         return None
 
@@ -82,12 +93,34 @@ class MergedTensors:
             changed |= self._patch(adapter, change)
         self._keep_head(changed)
 
+    def finish_head(self) -> str | None:
+        """Leave out what a model with a head for classes does not load; return the name of its class.
+
+        Returns:
+            None where config.json says it: the model has no such head.
+
+        Raises:
+            BackendError: Neither the base nor an adapter has the head.
+        """
+        if not self._classifies:
+            return None
+        for name in self._skeleton.unused(list(self._base.tensors)):
+            del self.tensors[name]
+        if not any(name.partition(".")[0] in HEADS for name in self.tensors):
+            raise BackendError(
+                f"{self._folder} has no head for classes, and no adapter brings one.",
+                hint="Was the adapter trained with the same --task_type?",
+            )
+        return self._skeleton.architecture
+
     def _replace(self, adapter: LoraAdapter) -> set[str]:
         names = {parameter: self._find(parameter) for parameter in adapter.replaced}
         changed = set()
         for parameter, key in adapter.replaced.items():
             name = names[parameter]
-            if name is None:
+            if name is None and self._classifies and parameter.partition(".")[0] in HEADS:
+                name = parameter
+            elif name is None:
                 tied = self._skeleton.tied_head()
                 if tied is None or parameter != tied[0]:
                     raise BackendError(

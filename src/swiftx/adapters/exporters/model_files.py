@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from swiftx.domain.plans.exporting import MERGE_NOTE, MergePlan
 
@@ -36,6 +36,14 @@ _TOKENIZER = {
     "processor_config.json",
     "preprocessor_config.json",
 }
+
+
+class Classes(NamedTuple):
+    """What config.json says of a head for classes; None stays as it is."""
+
+    architecture: str
+    num_labels: int | None
+    problem_type: str | None
 
 
 def copy_model_files(base: Path, adapters: Sequence[Path], output: Path) -> None:
@@ -70,8 +78,9 @@ def write_config(
     dtype: str | None,
     resized_vocabulary: tuple[int, int] | None,
     untied: bool,
+    classes: Classes | None = None,
 ) -> None:
-    """Write config.json with what the merge changed: data type, vocabulary size, tied embeddings."""
+    """Write config.json with what the merge changed: data type, vocabulary, tied embeddings, the head."""
     config: dict[str, Any] = json.loads((base / "config.json").read_text("utf-8"))
     parts = [config, *(part for part in (config.get("text_config"),) if isinstance(part, dict))]
     for part in parts:
@@ -85,7 +94,25 @@ def write_config(
         config["dtype"] = dtype
     if untied:
         config["tie_word_embeddings"] = False
+    if classes is not None:
+        _set_classes(config, classes)
     _write_json(output / "config.json", config)
+
+
+def _set_classes(config: dict[str, Any], classes: Classes) -> None:
+    """Names of classes that the base has are kept where their number is right."""
+    config["architectures"] = [classes.architecture]
+    if classes.num_labels is not None and len(config.get("id2label") or ()) != classes.num_labels:
+        labels = [
+            f"LABEL_{number}" for number in range(classes.num_labels)
+        ]  # as transformers names them
+        config["id2label"] = {str(number): label for number, label in enumerate(labels)}
+        config["label2id"] = {label: number for number, label in enumerate(labels)}
+    if classes.problem_type is not None:
+        config["problem_type"] = classes.problem_type
+    if config.get("pad_token_id") is None:
+        end = config.get("eos_token_id")
+        config["pad_token_id"] = (end[0] if isinstance(end, list) else end) or 0
 
 
 def _set_dtype(part: dict[str, Any], dtype: str) -> None:

@@ -8,6 +8,13 @@ from typing import Any, NamedTuple
 
 from swiftx.errors import BackendError
 
+_AUTO_CLASSES = {
+    "seq_cls": "AutoModelForSequenceClassification",
+    "reranker": "AutoModelForSequenceClassification",
+    "embedding": "AutoModel",
+}
+"""Where the task decides on the class, and not config.json."""
+
 
 class StoredPart(NamedTuple):
     """One tensor of a checkpoint that becomes (part of) a parameter when it is loaded.
@@ -32,10 +39,30 @@ class ModelSkeleton:
     """A model of a folder's config.json on the meta device.
 
     transformers is imported here and the class is built only when a question needs it.
+
+    Args:
+        folder: Of the model.
+        task: Decides on the class, as in `LoadPlan`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, task: str = "causal_lm") -> None:
         self._folder = folder
+        self._task = task
+
+    @property
+    def architecture(self) -> str:
+        """The name of the class."""
+        return type(self._model).__name__
+
+    def unused(self, names: list[str]) -> list[str]:
+        """Return the checkpoint tensors that the class does not load."""
+        state = self._model.state_dict()
+        return [
+            part.name
+            for parameter, parts in self.stored_parts(names).items()
+            if parameter not in state
+            for part in parts
+        ]
 
     def parameters_of(self, module: str) -> list[str]:
         """Return the names of the parameters directly in a module, in the order of their definition."""
@@ -102,8 +129,10 @@ class ModelSkeleton:
             config = transformers.AutoConfig.from_pretrained(str(self._folder))
             name = (config.architectures or [""])[0]
             kind = getattr(transformers, name, transformers.AutoModelForCausalLM)
+            kind = getattr(transformers, _AUTO_CLASSES.get(self._task, ""), kind)
             # A bare backbone on disk is loaded with a head, so its adapters name parameters with it.
-            if name.endswith("Model") and type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
+            bare = name.endswith("Model") and self._task not in _AUTO_CLASSES
+            if bare and type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
                 kind = transformers.AutoModelForCausalLM
             make = getattr(kind, "from_config", None) or kind._from_config
             with torch.device("meta"):

@@ -58,7 +58,16 @@ class WholeModelWriter:
             OSError: Something cannot be written.
         """
         base = Path(plan.base)
-        model, _ = self._loader.load(LoadPlan(folder=plan.base, dtype="float32", device="cpu"))
+        loading = LoadPlan(
+            folder=plan.base,
+            dtype="float32",
+            device="cpu",
+            task=plan.task,
+            num_labels=plan.num_labels,
+            problem_type=plan.problem_type,
+            new_head_seed=0,  # the adapters hold the head
+        )
+        model, _ = self._loader.load(loading)
         tuned = self._tuner.load(model, plan.adapters)
         merged = cast(Any, self._tuner.fold(tuned))
         merged = merged.to(getattr(torch, plan.dtype or _stored(base)))

@@ -21,6 +21,12 @@ class MergingArguments(Protocol):
     def max_shard_size(self) -> str: ...
     @property
     def safe_serialization(self) -> bool: ...
+    @property
+    def task_type(self) -> str: ...
+    @property
+    def num_labels(self) -> int | None: ...
+    @property
+    def problem_type(self) -> str | None: ...
 
 
 def merged_folder(adapters: tuple[str, ...]) -> str:
@@ -74,4 +80,7 @@ def merge_plan(
         dtype=None if derived else args.torch_dtype,
         exist_ok=exist_ok,
         safe_serialization=args.safe_serialization,
+        task=args.task_type,
+        num_labels=args.num_labels,
+        problem_type=args.problem_type,
     )

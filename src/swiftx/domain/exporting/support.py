@@ -10,17 +10,16 @@ EXPORT = Support(
         "merge_lora to_cached_dataset safe_serialization max_shard_size output_dir exist_ok "
         # kept in args.json of the merged model
         "template system truncation_strategy agent_template use_chat_template response_prefix "
-        "template_backend sanitize_control_tokens"
+        "template_backend sanitize_control_tokens task_type num_labels problem_type"
     ),
     only={
-        "task_type": lambda value: value == "causal_lm",
         "tuner_backend": lambda value: value == "peft",
     },
     not_built=words(
         "quant_method quant_bits quant_n_samples quant_batch_size group_size to_ollama "
         "to_mcore to_hf to_peft_format mcore_model mcore_adapters thread_count test_convert_precision "
-        "test_convert_dtype push_to_hub hub_model_id hub_private_repo commit_message num_labels "
-        "problem_type init_strategy"
+        "test_convert_dtype push_to_hub hub_model_id hub_private_repo commit_message "
+        "init_strategy"
     ),
     no_effect=words(
         # of rows and of generating

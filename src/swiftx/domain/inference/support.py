@@ -196,8 +196,6 @@ OF_TEXT = words(
 )
 """What only generated text has a use for."""
 
-_OF_MERGING = words("safe_serialization max_shard_size")
-
 
 def of_numbers(base: Support, *, idle: frozenset[str] = frozenset()) -> Support:
     """Return where the arguments of a command stand with a model that answers with numbers.
@@ -206,15 +204,15 @@ def of_numbers(base: Support, *, idle: frozenset[str] = frozenset()) -> Support:
         base: Where they stand with text and `pt`.
         idle: Of the command, what only text has a use for.
     """
-    idle = idle | OF_TEXT | _OF_MERGING
+    idle = idle | OF_TEXT
     return replace(
         base,
-        runs=(base.runs - idle - {"merge_lora"}) | OF_TASKS,
+        runs=(base.runs - idle) | OF_TASKS,
         only={
             "infer_backend": lambda value: value == "pt",
             "tuner_backend": lambda value: value == "peft",
         },
-        not_built=(base.not_built - OF_TASKS) | {"merge_lora"},
+        not_built=base.not_built - OF_TASKS,
         no_effect=(base.no_effect - OF_TASKS) | idle,
     )
 

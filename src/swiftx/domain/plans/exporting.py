@@ -19,6 +19,8 @@ class MergePlan:
         max_shard_size: Largest shard file in bytes.
         dtype: Data type written; None keeps each tensor's own.
         safe_serialization: safetensors (True) or torch's pickle format (False).
+        task: What the model is for, as in `LoadPlan`; it decides on the class, and so on names and head.
+        num_labels, problem_type: Of a head for classes; None leaves them to config.json.
     """
 
     base: str
@@ -28,3 +30,6 @@ class MergePlan:
     dtype: str | None = None
     exist_ok: bool = False
     safe_serialization: bool = True
+    task: str = "causal_lm"
+    num_labels: int | None = None
+    problem_type: str | None = None

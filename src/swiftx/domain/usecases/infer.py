@@ -14,14 +14,13 @@ from swiftx.domain.inference.support import answering_support, judging_support
 from swiftx.domain.models.loading import load_plan
 from swiftx.domain.models.quantization import quantization_plan
 from swiftx.domain.plans.engines import ServedModel, ServicePlan
-from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.training.task import pooling_task
 from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
 from swiftx.domain.usecases.infer_rows import answer_rows, rows_to_answer
 from swiftx.domain.usecases.infer_vectors import check_metric, judge_lines, loaded_judging
-from swiftx.domain.usecases.merge_lora import merged_for_use
+from swiftx.domain.usecases.merge_lora import merged_by_one
 from swiftx.errors import ArgError, NotBuiltYet, UsageError
 
 _MOST_AT_ONCE = 256
@@ -122,7 +121,7 @@ def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answerin
         return _asking_a_service(args, ports, facts)
     adapters = tuple(named_adapter(text).place for text in args.adapters)
     if args.merge_lora:
-        folder = _merged(args, ports, model, facts)
+        folder = merged_by_one(args, ports.merge, ports.group, model=model, origin=facts.origin)
         model, adapters = replace(model, folder=folder), ()
     loading = load_plan(
         args,
@@ -149,16 +148,6 @@ def _prepared(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answerin
         seed=args.seed,
     )
     return Answering(ports.engine(served, tokenizer), TemplateAsker(template, plan))
-
-
-def _merged(args: InferArgs, ports: InferPorts, model: ModelFacts, facts: InferFacts) -> str:
-    """Return the folder of the merged model, which one process writes and the others find."""
-    if ports.group.rank:
-        ports.group.wait()
-    folder = merged_for_use(args, ports.merge(), model=model, origin=facts.origin)
-    if not ports.group.rank:
-        ports.group.wait()
-    return folder
 
 
 def _asking_a_service(args: InferArgs, ports: InferPorts, facts: InferFacts) -> Answering:

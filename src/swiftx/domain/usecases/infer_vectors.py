@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.args.paths import named_adapter
 from swiftx.domain.inference.judging import Judging, ask_and_judge
-from swiftx.domain.inference.pooling import meaning_of, pooling_plan
-from swiftx.domain.models.loading import load_plan
-from swiftx.domain.models.quantization import quantization_plan
-from swiftx.domain.plans.engines import ServedModel
 from swiftx.domain.plans.pooling import PoolingTask
-from swiftx.domain.templates.chat_template import ChatTemplate
-from swiftx.domain.templates.plan import template_plan
 from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPorts
+from swiftx.domain.usecases.loaded_pooling import loaded_pooling
+from swiftx.domain.usecases.merge_lora import merged_by_one
 from swiftx.errors import ArgError, UsageError
 
 
@@ -41,22 +39,20 @@ def loaded_judging(
     model = facts.model
     assert model is not None  # no service answers with numbers yet
     adapters = tuple(named_adapter(text).place for text in args.adapters)
-    loading = load_plan(
+    if args.merge_lora:
+        folder = merged_by_one(args, ports.merge, ports.group, model=model, origin=facts.origin)
+        model, adapters = replace(model, folder=folder), ()
+    loaded = loaded_pooling(
         args,
-        model,
-        facts.device,
+        facts,
+        task,
+        model=model,
+        adapters=adapters,
+        tokenizer=ports.tokenizer,
+        pooling=ports.pooling,
         world_size=facts.world_size,
-        trust_remote_code=args.trust_remote_code,
-        new_head_seed=args.seed if adapters else None,  # the adapters hold the head
-        quantization=quantization_plan(args, model, facts.device),
     )
-    tokenizer = ports.tokenizer(loading)
-    template = ChatTemplate(template_plan(args, origin=facts.origin, today=facts.today), tokenizer)
-    plan = pooling_plan(
-        args, task, model=model, tokenizer=tokenizer, variables=facts.variables, origin=facts.origin
-    )
-    served = ServedModel(loading=loading, adapters=adapters, max_model_len=plan.max_model_len)
-    return Judging(ports.pooling(served, plan), template, meaning_of(args, task, model))
+    return Judging(loaded.engine, loaded.template, loaded.meaning)
 
 
 def judge_lines(

@@ -11,6 +11,7 @@ from swiftx.domain.exporting.support import EXPORT
 from swiftx.domain.plans.exporting import MERGE_NOTE
 from swiftx.domain.plans.facts import ModelFacts
 from swiftx.domain.ports.exporter import Merger
+from swiftx.domain.ports.group import ProcessGroup
 from swiftx.domain.ports.system import Clock, Reporter, Storage
 from swiftx.errors import NotBuiltYet, StorageError
 
@@ -106,6 +107,27 @@ def merged_for_use(
     ports.merger.merge(replace(plan, exist_ok=ours), progress=ports.progress)
     ports.reporter.say(f"The merged model is in {plan.output_dir}")
     return plan.output_dir
+
+
+def merged_by_one(
+    args: MergingArguments,
+    make_ports: Callable[[], MergePorts],
+    group: ProcessGroup,
+    *,
+    model: ModelFacts,
+    origin: Mapping[str, str],
+) -> str:
+    """Return the folder of the merged model, which one process writes and the others find.
+
+    Raises:
+        UsageError, NotFound, StorageError, BackendError: As `merge_lora`.
+    """
+    if group.rank:
+        group.wait()
+    folder = merged_for_use(args, make_ports(), model=model, origin=origin)
+    if not group.rank:
+        group.wait()
+    return folder
 
 
 def _refuse_model(model: ModelFacts) -> None:
