@@ -12,14 +12,18 @@ import pytest
 pytest.importorskip("peft")
 
 import torch
+from safetensors.torch import load_file
 from tests.contract.trainer_contract import ROWS, plan
 from tests.fakes.observer import RecordingObserver
+from tests.fakes.registries import keep_registries
 from tests.fakes.tokenizer import ByteTokenizer
 from tests.integration.tuner_cases import lora, save_lively_model
 from torch import nn
+from transformers import TrainerCallback
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
+from swiftx import plugins
 from swiftx.adapters.models.transformers import TransformersLoader
 from swiftx.adapters.trainers.transformers import TransformersTrainer
 from swiftx.bootstrap.tuners import make_tuner
@@ -321,3 +325,58 @@ def test_lora_plus_excludes_optimisers_with_groups_of_their_own() -> None:
 
     with pytest.raises(UsageError, match="lorap_lr_ratio"):
         refuse_optimiser(args, "cpu")
+
+
+SCHEDULE_FREE = ("schedule_free_adamw", "schedule_free_sgd", "schedule_free_radam")
+
+
+@pytest.mark.parametrize("name", SCHEDULE_FREE)
+def test_a_schedule_free_optimiser_saves_the_weights_that_are_evaluated(
+    base: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It steps from other weights than those that it averages; only the average is the result."""
+    keep_registries(monkeypatch)
+    averages: list[dict[str, torch.Tensor]] = []
+
+    @plugins.callback("averages")
+    class Averages(TrainerCallback):
+        def on_step_end(self, *_: Any, model: Any, optimizer: Any, **__: Any) -> None:
+            averages.append(_averages(model, optimizer.optimizer))
+
+    saving: dict[str, Any] = {
+        "save_strategy": "steps",
+        "save_steps": 3,
+        "max_steps": 6,
+        "optim": name,
+    }
+    rate = SLOW.get(name, 0.01)
+
+    whole = fit(new_model(base), tmp_path / "a", learning_rate=rate, **saving)
+    fit(
+        new_model(base), tmp_path / "b", learning_rate=rate, **saving,
+        changes={"resume_from": str(tmp_path / "a" / "checkpoint-3")},
+    )  # fmt: skip
+
+    for step in (3, 6):
+        saved = load_file(tmp_path / "a" / f"checkpoint-{step}" / "model.safetensors")
+        for key, weight in saved.items():
+            assert torch.allclose(weight, averages[step - 1][key], atol=1e-6), (step, key)
+    resumed = load_file(tmp_path / "b" / "checkpoint-6" / "model.safetensors")
+    assert all(torch.equal(weight, resumed[key]) for key, weight in saved.items())
+    assert len(whole.losses) == 6
+
+
+def _averages(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return the averages x of the weights, which are y = (1 - b) z + b x while steps are made.
+
+    Source: https://arxiv.org/abs/2405.15682, equation 2.
+    """
+    b = {
+        id(weight): group["betas"][0] if "betas" in group else group["momentum"]
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    return {
+        key: (weight - (1 - b[id(weight)]) * optimizer.state[weight]["z"]).detach() / b[id(weight)]
+        for key, weight in model.named_parameters()
+    }

@@ -62,6 +62,9 @@ def arguments(tiny_model: str, rows: str, tmp_path: Path) -> dict[str, str | Seq
     }
 
 
+_SPEEDS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
+
+
 def _steps(count: int, every: int | None = None) -> dict[str, str]:
     """Return the arguments of so many steps, evaluated at the end or more often."""
     evaluated = str(every or count)
@@ -231,6 +234,17 @@ def test_a_configuration_of_generating_is_read(arguments: Arguments, tmp_path: P
     assert all(len(line["response"]) <= 3 for line in _said(arguments["output_dir"]))
 
 
+def test_nothing_but_the_loss_is_measured_when_only_that_is_wanted(arguments: Arguments) -> None:
+    observer = RecordingObserver()
+
+    only = {"prediction_loss_only": "true", "metric_for_best_model": "loss", **_steps(1)}
+    sft({**arguments, **only}, observer=observer)
+
+    (evaluation,) = [line for _, line in observer.lines if "eval_loss" in line]
+    assert {name for name in evaluation if name.startswith("eval_")} <= {"eval_loss", *_SPEEDS}
+    assert not (Path(str(arguments["output_dir"])) / "predict.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "says"),
     [
@@ -241,6 +255,7 @@ def test_a_configuration_of_generating_is_read(arguments: Arguments, tmp_path: P
         ),
         ({"generation_config": "/nowhere"}, UsageError, "no such file"),
         ({"metric_for_best_model": "rouge"}, UsageError, "'rouge' is not measured"),
+        ({"prediction_loss_only": "true"}, UsageError, "'rouge-l' is not measured"),
         ({"metric": "mrr"}, UsageError, "metric='mrr' is not for"),
         ({"task_type": "seq_cls", "num_labels": "2"}, UsageError, "generates no text"),
         ({"predict_with_generate": "false", "metric": "nlg"}, UsageError, "metric='nlg'"),

@@ -97,6 +97,7 @@ def test_a_name_that_transformers_has_passes_with_its_value(name: str, tmp_path:
             {"gradient_checkpointing_kwargs": {"use_reentrant": False}},
         ),
         ({"group_by_length": True}, {"train_sampling_strategy": "group_by_length"}),
+        ({"sortish_sampler": True}, {"train_sampling_strategy": "group_by_length"}),
         ({"adafactor": True}, {"optim": "adafactor"}),
         ({"torchdynamo": "eager"}, {"torch_compile": True, "torch_compile_backend": "eager"}),
         ({"neftune_noise_alpha": 0.0}, {"neftune_noise_alpha": None}),

@@ -84,9 +84,10 @@ CHECKS = (
             {
                 "streaming": streamed,
                 "group_by_length": True,
+                "sortish_sampler": True,
                 "train_sampling_strategy": "group_by_length",
             },
-            ["group_by_length", "train_sampling_strategy"] if streamed else [],
+            ["group_by_length", "sortish_sampler", "train_sampling_strategy"] if streamed else [],
         )
         for streamed in (True, False)
     ),

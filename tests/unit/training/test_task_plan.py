@@ -25,6 +25,7 @@ class Asked:
     packing: bool = False
     acc_strategy: str = "token"
     predict_with_generate: bool = False
+    prediction_loss_only: bool = False
 
 
 def plan(task_type: str, variables: TaskVariables | None = None, **settings: Any) -> Any:

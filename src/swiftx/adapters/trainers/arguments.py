@@ -53,7 +53,8 @@ def _checkpointing_kwargs(values: Values) -> Values:
 
 
 def _grouping(values: Values) -> Values:
-    return {"train_sampling_strategy": "group_by_length"} if values["group_by_length"] else {}
+    wanted = values["group_by_length"] or values["sortish_sampler"]
+    return {"train_sampling_strategy": "group_by_length"} if wanted else {}
 
 
 def _adafactor(values: Values) -> Values:
@@ -80,16 +81,19 @@ RENAMED: Mapping[str, Callable[[Values], Values]] = {
     "group_by_length": _grouping,
     "include_inputs_for_metrics": _metric_inputs,
     "neftune_noise_alpha": _neftune,
+    "sortish_sampler": _grouping,
     "torchdynamo": _dynamo,
     "warmup_ratio": _warmup,
 }
 """Name of the reference → what it becomes, given all values."""
 
 OWN: Mapping[str, str] = {
+    "bf16_full_eval": "transformers casts outside of training only",
     "deepspeed": "comes with the plan, as a whole configuration",
     "disable_tqdm": "progress is drawn by the step observer",
     "fp16_backend": "one backend is left",
     "fp16_opt_level": "belonged to apex, which is gone",
+    "fp16_full_eval": "transformers casts outside of training only",
     "fsdp": "refused before training until FSDP is built",
     "fsdp_config": "goes with fsdp",
     "fsdp_min_num_params": "goes with fsdp",
@@ -103,6 +107,7 @@ OWN: Mapping[str, str] = {
     "hub_private_repo": "goes with push_to_hub",
     "hub_revision": "goes with push_to_hub",
     "hub_strategy": "goes with push_to_hub",
+    "label_names": "rows have one column of labels",
     "include_tokens_per_second": "tokens/s is always logged",
     "jit_mode_eval": "belonged to a backend that is gone",
     "local_rank": "read from the environment that torchrun sets",
@@ -119,7 +124,6 @@ OWN: Mapping[str, str] = {
     "resume_from_checkpoint": "an argument of train()",
     "save_safetensors": "safetensors is the only format",
     "save_total_limit": "checkpoints are rotated here, so that none is ever half deleted",
-    "sortish_sampler": "dropped by transformers; train_sampling_strategy replaces it",
     "tpu_metrics_debug": "dropped by transformers",
     "tpu_num_cores": "dropped by transformers",
     "use_legacy_prediction_loop": "dropped by transformers",

@@ -246,9 +246,10 @@ class Loop(ShardedTrainer):
             results += measured.results
         loss, items, right, total = self._summed(sums).tolist()
         metrics = {"loss": loss / max(items, 1.0), **self._channel_losses(meter)}
-        if self._objective.accuracy is not None:
+        if self._objective.accuracy is not None and not self.args.prediction_loss_only:
             metrics[self._objective.accuracy] = right / max(total, 1.0)
-        metrics |= self._objective.scores(from_all_processes(results))
+        if not self.args.prediction_loss_only:
+            metrics |= self._objective.scores(from_all_processes(results))
         if self._answers is not None:
             metrics |= self._answers.scores(self.model, self.state.global_step)
         return EvalLoopOutput(
@@ -317,6 +318,7 @@ class Loop(ShardedTrainer):
             return
         self.store_flos()
         self._remember_log()
+        _optimiser_mode(self.optimizer, "eval")  # the next step switches back
         with self._writer.writing(step, barrier=self.accelerator.wait_for_everyone) as staging:
             if not self.args.save_only_model:
                 self._save_optimizer_and_scheduler(staging)

@@ -62,7 +62,7 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     # data loading
     "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
     "dataloader_drop_last dataloader_in_order dataloader_multiprocessing_context train_dataloader_shuffle "
-    "group_by_length "
+    "group_by_length sortish_sampler "
     # what is learned
     "task_type num_labels problem_type loss_type metric enable_channel_loss router_aux_loss_coef "
     # evaluation, checkpoints, logs
@@ -71,12 +71,13 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "resume_only_model ignore_data_skip logging_strategy logging_steps logging_first_step logging_dir "
     "report_to run_name project trackio_space_id trackio_bucket_id trackio_static_space_id log_level "
     "log_level_replica log_on_each_node disable_tqdm include_num_input_tokens_seen "
-    "include_tokens_per_second predict_with_generate"
+    "include_tokens_per_second predict_with_generate prediction_loss_only"
 )
 """Done as asked."""
 
 ONLY: Mapping[str, Callable[[Any], bool]] = {
     "optimizer": lambda value: value in OPTIMIZERS,
+    "label_names": lambda value: set(value or ()) <= {"labels"},
     "logging_nan_inf_filter": bool,
     "save_safetensors": bool,
     "train_sampling_strategy": lambda value: value in {"random", "sequential", "group_by_length"},
@@ -87,10 +88,10 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 NOT_BUILT = _words(
     "sequence_parallel_size "
     "eval_use_evalscope eval_dataset use_flash_ckpt include_for_metrics "
-    "include_inputs_for_metrics batch_eval_metrics label_names bf16_full_eval fp16_full_eval "
+    "include_inputs_for_metrics batch_eval_metrics "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "use_liger_kernel enable_jit_checkpoint save_on_each_node "
-    "push_to_hub hub_model_id hub_private_repo sortish_sampler galore_optim_per_parameter"
+    "push_to_hub hub_model_id hub_private_repo"
 )
 """Refused when given with another value than the default."""
 
@@ -105,8 +106,10 @@ NO_EFFECT = _words(
     "push_to_hub_organization "
     # accepted for old scripts
     "fp16_backend fp16_opt_level half_precision_backend jit_mode_eval mp_parameters overwrite_output_dir "
+    # casts outside of training only; AdamW steps each parameter by itself in any case
+    "bf16_full_eval fp16_full_eval galore_optim_per_parameter "
     "past_index ray_scope tpu_metrics_debug tpu_num_cores use_legacy_prediction_loop use_mps_device do_train "
-    "do_eval do_predict local_rank prediction_loss_only eval_do_concat_batches eval_use_gather_object "
+    "do_eval do_predict local_rank eval_do_concat_batches eval_use_gather_object "
     "eval_accumulation_steps length_column_name restore_callback_states_from_checkpoint"
 )
 """Without meaning for what these commands can do; named in a warning."""

@@ -61,6 +61,8 @@ class TrainedTaskArguments(TaskArguments, Protocol):
     def acc_strategy(self) -> str: ...
     @property
     def predict_with_generate(self) -> bool: ...
+    @property
+    def prediction_loss_only(self) -> bool: ...
 
 
 def row_use(args: TaskArguments) -> RowUse:
@@ -169,6 +171,8 @@ def loss_name(args: TrainedTaskArguments) -> str | None:
 
 def measured_names(args: TrainedTaskArguments, task: TaskPlan | None) -> tuple[str, ...]:
     """Return what evaluations measure, without what metrics of plugins do."""
+    if args.prediction_loss_only:
+        return ("loss",)
     if task is None:
         generated = _OF_ANSWERS.get(args.metric or "", ()) if args.predict_with_generate else ()
         return ("loss", f"{args.acc_strategy}_acc", *generated)

@@ -49,7 +49,7 @@ def answering_plan(
         UsageError: --generation_config holds no configuration.
         DataError: Not one row can be asked.
     """
-    if not rows:
+    if not rows or args.prediction_loss_only:
         return None
     asked = validation_questions(
         rows,

@@ -23,7 +23,7 @@ class GaLoreArgs:
         help="Side of the gradient matrix that is projected.",
     )
     galore_optim_per_parameter: bool = arg(
-        False, help="One optimizer per parameter, stepped as its gradient comes; saves memory."
+        False, help="Accepted for old scripts: AdamW steps each parameter by itself in any case."
     )
     galore_with_embedding: bool = arg(False, help="Project the gradients of the embeddings too.")
     galore_quantization: bool = arg(

@@ -160,12 +160,22 @@ def a_streamed_run_says_how_long_it_is(values: Values, _: Facts) -> Sequence[Arg
     ]
 
 
-@check("streaming", "group_by_length", "train_sampling_strategy", commands=_TRAINING)
+@check(
+    "streaming",
+    "group_by_length",
+    "sortish_sampler",
+    "train_sampling_strategy",
+    commands=_TRAINING,
+)
 def a_stream_has_an_order_of_its_own(values: Values, _: Facts) -> Sequence[ArgError]:
     if not values.streaming:
         return ()
     by_length = values.train_sampling_strategy == "group_by_length"
-    wanted = {"group_by_length": values.group_by_length, "train_sampling_strategy": by_length}
+    wanted = {
+        "group_by_length": values.group_by_length,
+        "sortish_sampler": values.sortish_sampler,
+        "train_sampling_strategy": by_length,
+    }
     return [
         ArgError(
             name,
