@@ -1,11 +1,14 @@
-"""A pooling engine without a model: its vectors are counts of the tokens."""
+"""Pooling engines without a model."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from threading import Event
 
-from swiftx.errors import ArgError, UsageError
+from swiftx.errors import ArgError, BackendError, UsageError
+
+_WAIT_S = 10
 
 
 class CountingPooling:
@@ -45,3 +48,29 @@ class CountingPooling:
             counts[token % self.size] += 1.0
         length = math.hypot(*counts)
         return tuple(count / length for count in counts)
+
+
+class HeldPooling:
+    """Gives a sequence its length; computes when it is let, and remembers the batches.
+
+    Attributes:
+        begun: Set when a batch has come.
+        batches: First tokens of the sequences, by batch.
+        fails: First tokens of sequences with which a batch fails.
+    """
+
+    size = 1
+
+    def __init__(self, *fails: int) -> None:
+        self.begun = Event()
+        self.may_go_on = Event()
+        self.batches: list[list[int]] = []
+        self.fails = fails
+
+    def pool(self, prompts: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        self.batches.append([prompt[0] for prompt in prompts])
+        self.begun.set()
+        assert self.may_go_on.wait(_WAIT_S)
+        if any(prompt[0] in self.fails for prompt in prompts):
+            raise BackendError("The device's memory is full.")
+        return [(float(len(prompt)),) for prompt in prompts]

@@ -12,25 +12,23 @@ from itertools import count
 from typing import Any
 
 from tests.fakes.engine import Answer, ScriptedEngine
-from tests.fakes.pooling import CountingPooling
 from tests.fakes.rows import InMemorySink
 from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.inference.scores import Meaning
-from swiftx.domain.plans.inference import Delta
 from swiftx.domain.plans.serving import Reply
 from swiftx.domain.plans.templating import TemplatePlan
-from swiftx.domain.ports.server import Exchange, Work
+from swiftx.domain.ports.pooling import PoolingEngine
+from swiftx.domain.ports.server import Exchange, Piece
 from swiftx.domain.serving.api import Identity, OpenAiApi, Outside
 from swiftx.domain.serving.journal import Journal
 from swiftx.domain.serving.limits import Gate
+from swiftx.domain.serving.pooled_model import PooledModel
 from swiftx.domain.serving.sampling import Defaults
 from swiftx.domain.serving.text import TextService
-from swiftx.domain.serving.vector_work import PooledModel
 from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.templates.chat_template import ChatTemplate
-from swiftx.errors import SwiftxError
 
 VECTORS = {
     "embedding": ("/v1/embeddings", "/v1/score", "/pooling"),
@@ -71,7 +69,7 @@ class ScriptedService:
         if isinstance(outcome, Reply):
             return outcome.status, json.loads(outcome.body)
         assert isinstance(outcome, Exchange)
-        heard, refusal = self._run(outcome)
+        heard, refusal = run(outcome)
         reply = refusal or outcome.reply()
         assert heard == b"" or outcome.streams
         return reply.status, json.loads(reply.body)
@@ -80,18 +78,9 @@ class ScriptedService:
         """Return the events of a streamed request; the last is `[DONE]`."""
         outcome = self.api.post(path, json.dumps({"stream": True, **body}).encode())
         assert isinstance(outcome, Exchange), outcome
-        heard, refusal = self._run(outcome)
+        heard, refusal = run(outcome)
         assert refusal is None, refusal
         return read_events(heard)
-
-    def _run(self, exchange: Exchange) -> tuple[bytes, Reply | None]:
-        pieces: queue.Queue[tuple[int, Delta | SwiftxError]] = queue.Queue()
-        refusal = exchange.start(lambda index, piece: pieces.put((index, piece)))
-        heard = b""
-        while refusal is None and not exchange.finished:
-            heard += exchange.hear(*pieces.get(timeout=10))
-        exchange.end(200)
-        return heard, refusal
 
 
 @dataclass(kw_only=True)
@@ -99,21 +88,23 @@ class VectorApi:
     """The API of a model that answers with numbers, and what a test may look at."""
 
     api: OpenAiApi
-    pooling: CountingPooling
+    pooling: Any
     lines: list[str]
     gate: Gate
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         """Return status and JSON of a request."""
         outcome = self.api.post(path, json.dumps(body).encode())
-        reply = outcome.run() if isinstance(outcome, Work) else outcome
-        assert isinstance(reply, Reply)
+        if isinstance(outcome, Reply):
+            return outcome.status, json.loads(outcome.body)
+        _, refusal = run(outcome)
+        reply = refusal or outcome.reply()
         return reply.status, json.loads(reply.body)
 
 
 def vector_service(
     meaning: Meaning,
-    pooling: CountingPooling,
+    pooling: PoolingEngine,
     *,
     max_model_len: int | None = 4096,
     queue_limit: int = 64,
@@ -139,6 +130,17 @@ def vector_service(
         journal=Journal(lines.append, verbose=True),
     )
     return VectorApi(api=api, pooling=pooling, lines=lines, gate=gate)
+
+
+def run(exchange: Exchange) -> tuple[bytes, Reply | None]:
+    """Run a request to its end; return its events, or the reply of one that may not begin."""
+    pieces: queue.Queue[tuple[int, Piece]] = queue.Queue()
+    refusal = exchange.start(lambda index, piece: pieces.put((index, piece)))
+    heard = b""
+    while refusal is None and not exchange.finished:
+        heard += exchange.hear(*pieces.get(timeout=10))
+    exchange.end(200)
+    return heard, refusal
 
 
 def read_events(stream: bytes) -> list[Any]:

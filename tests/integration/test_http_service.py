@@ -25,9 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 from tests.fakes.http_service import PLAN, served, wait_for
-from tests.fakes.service import CHAT, ScriptedService, scripted_service
+from tests.fakes.pooling import HeldPooling
+from tests.fakes.service import CHAT, ScriptedService, scripted_service, vector_service
 
 from swiftx.adapters.servers.openai_http import OpenAiHttpServer
+from swiftx.domain.inference.scores import Meaning
 from swiftx.errors import BackendError, StorageError
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,46 @@ def slow() -> ScriptedService:
 def client() -> Iterator[httpx.Client]:
     with httpx.Client(timeout=20, trust_env=False) as client:
         yield client
+
+
+def test_requests_for_numbers_are_computed_together_but_not_of_who_left() -> None:
+    pooling = HeldPooling()
+    service = vector_service(Meaning(task="embedding"), pooling)
+    answers: dict[int, int] = {}
+
+    def ask(url: str, number: int, seconds: float) -> None:
+        with httpx.Client(timeout=seconds, trust_env=False) as client:
+            body = {"input": [[number]]}
+            answers[number] = client.post(f"{url}/v1/embeddings", json=body).status_code
+
+    with served(service) as url:
+        threads = [threading.Thread(target=ask, args=(url, n, 20.0)) for n in range(4)]
+        threads[0].start()
+        assert pooling.begun.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        with pytest.raises(httpx.ReadTimeout):
+            ask(url, 9, 0.5)  # gives up while the model is busy
+        until(lambda: service.gate.waiting == 4)
+        pooling.may_go_on.set()
+        for thread in threads:
+            thread.join(20)
+
+    assert answers == dict.fromkeys(range(4), 200)
+    assert [sorted(batch) for batch in pooling.batches] == [[0], [1, 2, 3]]
+    assert service.gate.waiting == 0
+
+
+def test_an_answer_in_numbers_that_takes_too_long_is_given_up(client: httpx.Client) -> None:
+    pooling = HeldPooling()
+    service = vector_service(Meaning(task="embedding"), pooling)
+
+    with served(service, replace(PLAN, answer_timeout_s=0.2)) as url:
+        answer = client.post(f"{url}/v1/embeddings", json={"input": "a"})
+        pooling.may_go_on.set()
+
+    assert answer.status_code == 504
+    assert "longer than 0.2 s" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -11,7 +11,7 @@ from tests.fakes.service import VectorApi, vector_service
 from tests.fakes.tokenizer import ByteTokenizer
 
 from swiftx.domain.inference.scores import Meaning, class_names, sigmoid, softmax
-from swiftx.domain.ports.server import Work
+from swiftx.domain.ports.server import Exchange
 from swiftx.errors import BackendError
 
 EMBEDDING = Meaning(task="embedding")
@@ -163,12 +163,13 @@ def test_what_is_wrong_is_named(body: Any, param: str) -> None:
 def test_who_would_wait_too_long_is_turned_away() -> None:
     service = vector_service(EMBEDDING, CountingPooling(4), queue_limit=1)
     first = service.api.post("/v1/embeddings", b'{"input": "a"}')
-    assert isinstance(first, Work)
+    assert isinstance(first, Exchange)
+    first.start(lambda *_: None)
 
     status, _ = service.post("/v1/embeddings", {"input": "b"})
 
     assert status == 429
-    first.run()
+    first.end(499)
     assert service.post("/v1/embeddings", {"input": "b"})[0] == 200
 
 

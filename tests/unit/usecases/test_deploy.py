@@ -13,7 +13,7 @@ from tests.fakes.models import model_facts
 from tests.fakes.pooling import CountingPooling
 from tests.fakes.rows import InMemorySink
 from tests.fakes.server import AskingServer
-from tests.fakes.service import CHAT, echo
+from tests.fakes.service import CHAT, echo, run
 from tests.fakes.storage import InMemoryStorage
 from tests.fakes.system import RecordingReporter, TickingClock
 from tests.fakes.tokenizer import ByteTokenizer
@@ -24,7 +24,7 @@ from swiftx.domain.plans.facts import DeviceFacts
 from swiftx.domain.plans.pooling import PoolingPlan
 from swiftx.domain.plans.serving import Reply
 from swiftx.domain.plans.tasks import TaskVariables
-from swiftx.domain.ports.server import Api, Work
+from swiftx.domain.ports.server import Api, Exchange
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.serving.api import Outside
 from swiftx.domain.usecases.deploy import deploy
@@ -228,8 +228,9 @@ def test_a_classifier_is_served_with_its_adapters_and_its_head() -> None:
 
     def ask(api: Api) -> None:
         work = api.post("/v1/classify", b'{"input": "Hi"}')
-        assert isinstance(work, Work)
-        found.append(json.loads(work.run().body))
+        assert isinstance(work, Exchange)
+        assert run(work) == (b"", None)
+        found.append(json.loads(work.reply().body))
         found.append(json.loads(api.refuse(404, "Unknown request URL: POST /x.").body))
 
     world = World(ask)

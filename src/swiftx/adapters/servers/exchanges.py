@@ -8,11 +8,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from swiftx.domain.plans.inference import Delta
 from swiftx.domain.plans.serving import Reply
-from swiftx.domain.ports.server import Exchange
+from swiftx.domain.ports.server import Exchange, Piece
 from swiftx.domain.serving.exchange import GIVEN_UP
-from swiftx.errors import SwiftxError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -66,10 +64,10 @@ class Mailbox:
     """Takes pieces from any thread to the event loop: one call wakes it for all that has come by then."""
 
     def __init__(self) -> None:
-        self._pieces: deque[tuple[_Client, int, Delta | SwiftxError]] = deque()
+        self._pieces: deque[tuple[_Client, int, Piece]] = deque()
         self._called = False
 
-    def put(self, client: _Client, index: int, piece: Delta | SwiftxError) -> None:
+    def put(self, client: _Client, index: int, piece: Piece) -> None:
         """Take a piece; called by the engine."""
         self._pieces.append((client, index, piece))
         if not self._called:

@@ -23,7 +23,7 @@ from swiftx.adapters.servers.exchanges import Mailbox, Receive, Send, answer, se
 from swiftx.adapters.servers.prometheus import exposition
 from swiftx.adapters.system.ports import free_listener
 from swiftx.domain.plans.serving import Listening, Reply, ServePlan
-from swiftx.domain.ports.server import Api, Work
+from swiftx.domain.ports.server import Api
 from swiftx.errors import StorageError
 
 _QUICK_BYTES = 8192
@@ -176,8 +176,6 @@ class _Post:
             outcome = await asyncio.to_thread(self._api.post, self._path, body)
         if isinstance(outcome, Reply):
             await send_reply(send, outcome)
-        elif isinstance(outcome, Work):
-            await send_reply(send, await asyncio.to_thread(outcome.run))
         else:
             await answer(
                 outcome, receive, send, self._mailbox, timeout_s=self._plan.answer_timeout_s

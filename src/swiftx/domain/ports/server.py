@@ -9,7 +9,9 @@ from swiftx.domain.plans.inference import Delta
 from swiftx.domain.plans.serving import Listening, Metric, Reply, ServePlan
 from swiftx.errors import SwiftxError
 
-Heard = Callable[[int, Delta | SwiftxError], None]
+Piece = Delta | Reply | SwiftxError
+"""What comes of an answer: pieces of text, or all of it at once, or why there is none."""
+Heard = Callable[[int, Piece], None]
 """Hears a piece of an answer and the number of the answer it belongs to; called from any thread."""
 
 
@@ -36,7 +38,7 @@ class Exchange(Protocol):
         """Begin; a reply says why it cannot."""
         ...
 
-    def hear(self, index: int, piece: Delta | SwiftxError) -> bytes:
+    def hear(self, index: int, piece: Piece) -> bytes:
         """Take a piece that was heard and return what the client gets for it, often nothing."""
         ...
 
@@ -53,13 +55,6 @@ class Exchange(Protocol):
         ...
 
 
-@runtime_checkable
-class Work(Protocol):
-    """A request that is answered by one long call, for a thread of its own."""
-
-    def run(self) -> Reply: ...
-
-
 class Api(Protocol):
     """What is served, in bytes."""
 
@@ -68,7 +63,7 @@ class Api(Protocol):
         ...
 
     def get(self, path: str) -> Reply: ...
-    def post(self, path: str, body: bytes) -> Reply | Exchange | Work:
+    def post(self, path: str, body: bytes) -> Reply | Exchange:
         """Read a request; any thread may do so. What is wrong with it becomes a reply."""
         ...
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from swiftx.domain.plans.serving import Metric, Reply
-from swiftx.domain.ports.server import Exchange, Work
+from swiftx.domain.ports.server import Exchange
 from swiftx.domain.serving.auth import is_allowed
 from swiftx.domain.serving.exchange import Record
 from swiftx.domain.serving.fields import Json, read_body
@@ -83,7 +83,7 @@ class OpenAiApi:
         self._tally = Tally()
         self._watch = Watch(now=outside.now, on_end=self._end)
         self._reported = (self._started, service.engine.stats())
-        self._posts: Mapping[str, Callable[[Json], Exchange | Work]] = (
+        self._posts: Mapping[str, Callable[[Json], Exchange]] = (
             {path: partial(self._vectors, service, path) for path in service.paths}
             if isinstance(service, VectorService)
             else {
@@ -119,7 +119,7 @@ class OpenAiApi:
         self._tally.requests[path, 200] += 1
         return reply
 
-    def post(self, path: str, body: bytes) -> Reply | Exchange | Work:
+    def post(self, path: str, body: bytes) -> Reply | Exchange:
         """Read a request; what is wrong with it becomes a reply."""
         make = self._posts.get(path)
         if make is None:
@@ -181,7 +181,7 @@ class OpenAiApi:
         self._journal.asked(record)
         return exchange
 
-    def _vectors(self, service: VectorService, path: str, body: Json) -> Work:
+    def _vectors(self, service: VectorService, path: str, body: Json) -> Exchange:
         now = self._outside.now
         work, record = service.work(path, body, head=self._head, on_end=self._end, now=now)
         self._journal.asked(record)

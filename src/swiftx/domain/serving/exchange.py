@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from swiftx.domain.plans.inference import Completion, Delta, Request
+from swiftx.domain.plans.inference import Completion, Request
 from swiftx.domain.plans.serving import Reply
 from swiftx.domain.ports.engine import InferenceEngine, Ticket
-from swiftx.domain.ports.server import Heard
+from swiftx.domain.ports.server import Heard, Piece
 from swiftx.domain.serving.fields import Json
 from swiftx.domain.serving.limits import Gate
 from swiftx.domain.serving.refusals import Problem, Refused, encoded, refused
@@ -19,6 +19,12 @@ from swiftx.errors import SwiftxError
 
 GIVEN_UP = 499
 """Status, in logs and counts only, of a client that left. Source: nginx, NGX_HTTP_CLIENT_CLOSED_REQUEST."""
+
+
+def too_late(seconds: float) -> Refused:
+    """Return the refusal of an answer that took longer than so many seconds."""
+    message = f"The answer took longer than {seconds:g} s and was given up."
+    return Refused([Problem(None, message)], status=504)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,8 +120,9 @@ class Generation:
         self.end(self._error.status)
         return self._error.reply()
 
-    def hear(self, index: int, piece: Delta | SwiftxError) -> bytes:
+    def hear(self, index: int, piece: Piece) -> bytes:
         """Take a piece; return the events that a streaming client gets for it."""
+        assert not isinstance(piece, Reply)  # text comes in pieces
         if self.finished:
             return b""
         if isinstance(piece, SwiftxError):
@@ -153,8 +160,7 @@ class Generation:
 
     def time_out(self, seconds: float) -> bytes:
         """Give up; return the events that tell a streaming client so."""
-        message = f"The answer took longer than {seconds:g} s and was given up."
-        return self._fail(Refused([Problem(None, message)], status=504))
+        return self._fail(too_late(seconds))
 
     def _begin(self, index: int) -> None:
         if not any(self._heard):

@@ -1,61 +1,26 @@
-"""One request for numbers under way, and the model that computes it."""
+"""One request for numbers under way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from functools import partial
 from typing import Any
 
-from swiftx.domain.plans.inference import EngineFacts, EngineStats
 from swiftx.domain.plans.serving import Reply
-from swiftx.domain.ports.pooling import PoolingEngine
-from swiftx.domain.serving.exchange import Record
-from swiftx.domain.serving.refusals import encoded, refused
+from swiftx.domain.ports.server import Heard, Piece
+from swiftx.domain.serving.exchange import Record, too_late
+from swiftx.domain.serving.limits import Gate
+from swiftx.domain.serving.pooled_model import Asked, PooledModel, Vectors
+from swiftx.domain.serving.refusals import Refused, encoded, refused
 from swiftx.domain.serving.writing import Head
-from swiftx.errors import SwiftxError
+from swiftx.errors import BackendError, SwiftxError
 
-Write = Callable[[Sequence[tuple[float, ...]], Head, Mapping[str, int]], Mapping[str, Any]]
+Write = Callable[[Vectors, Head, Mapping[str, int]], Mapping[str, Any]]
 """Makes the JSON object of an answer, of the vectors, who answers, and the tokens that were read."""
 
 
-class PooledModel:
-    """A pooling engine with what a service tells of its engine; one request is computed at a time.
-
-    Args:
-        pooling: Reads the vectors.
-        max_model_len: Longest sequence in tokens.
-    """
-
-    def __init__(self, pooling: PoolingEngine, *, max_model_len: int | None) -> None:
-        self.facts = EngineFacts(name="pt", max_model_len=max_model_len)
-        self.size = pooling.size
-        self._pooling = pooling
-        self._computing = Lock()
-        self._running = self._requests = self._tokens = 0
-
-    def pool(self, prompts: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
-        """Return a vector a sequence; who comes meanwhile waits."""
-        with self._computing:
-            self._running = 1
-            try:
-                return self._pooling.pool(prompts)
-            finally:
-                self._running = 0
-                self._requests += 1
-                self._tokens += sum(map(len, prompts))
-
-    def stats(self) -> EngineStats:
-        """Return what was read; nothing is ever written."""
-        return EngineStats(
-            running=self._running, requests=self._requests, prompt_tokens=self._tokens
-        )
-
-    def close(self) -> None:
-        """Nothing runs beside the requests."""
-
-
 class VectorWork:
-    """One request, answered by one call of the engine.
+    """One request, answered at once when all of its sequences are computed.
 
     Args:
         prompts: Token ids of each sequence.
@@ -63,9 +28,12 @@ class VectorWork:
         head: Who answers.
         record: Gets filled in.
         engine: Reads the vectors.
-        end: Hears the record when all is over.
+        gate: Turns away who would wait behind too many.
+        on_end: Hears the record when all is over.
         now: Seconds, from any start.
     """
+
+    streams = False
 
     def __init__(
         self,
@@ -75,7 +43,8 @@ class VectorWork:
         head: Head,
         record: Record,
         engine: PooledModel,
-        end: Callable[[Record], None],
+        gate: Gate,
+        on_end: Callable[[Record], None],
         now: Callable[[], float],
     ) -> None:
         self._prompts = prompts
@@ -83,28 +52,93 @@ class VectorWork:
         self._head = head
         self._record = record
         self._engine = engine
-        self._end = end
+        self._gate = gate
+        self._on_end = on_end
         self._now = now
         self._started = now()
+        self._asked: Asked | None = None
+        self._reply: Reply | None = None
+        self._error: Refused | None = None
+        self._ended = False
 
-    def run(self) -> Reply:
-        """Compute, and return the answer or the error."""
-        record = self._record
-        record.status = 500
-        try:
-            reply = self._reply()
-            record.status = reply.status
-            return reply
-        finally:
-            record.seconds = self._now() - self._started
-            self._end(record)
+    @property
+    def finished(self) -> bool:
+        """Whether there is an answer or an error."""
+        return self._reply is not None or self._error is not None
 
-    def _reply(self) -> Reply:
+    @property
+    def failed(self) -> bool:
+        """Whether an error ended it."""
+        return self._error is not None
+
+    def start(self, heard: Heard) -> Reply | None:
+        """Let it wait for the model; a reply says why it may not."""
         try:
-            vectors = self._engine.pool(self._prompts)
+            self._gate.enter(1)
+        except Refused as error:
+            self._error = error
+            self.end(error.status)
+            return error.reply()
+        try:
+            self._asked = self._engine.submit(self._prompts, partial(self._answered, heard))
         except SwiftxError as error:
-            return refused(error).reply()
+            self._error = refused(error)
+            self._gate.left(1)
+            self.end(self._error.status)
+            return self._error.reply()
+        return None
+
+    def hear(self, _: int, piece: Piece) -> bytes:
+        """Take the answer, or the error that came instead."""
+        if self.finished:
+            return b""
+        if isinstance(piece, SwiftxError):
+            self._error = refused(piece)
+        else:
+            assert isinstance(piece, Reply)
+            self._reply = piece
+        return b""
+
+    def reply(self) -> Reply:
+        """Return the answer, or the error."""
+        if self._error is not None:
+            return self._error.reply()
+        assert self._reply is not None
+        return self._reply
+
+    def time_out(self, seconds: float) -> bytes:
+        """Give up."""
+        self._error = too_late(seconds)
+        return b""
+
+    def end(self, status: int) -> None:
+        """Compute no more, and count. Harmless twice."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._asked is not None:
+            self._asked.cancel()
+            if self._reply is None:
+                self._gate.left(1)
+            else:
+                self._gate.begun()
+        record = self._record
+        record.status = self._error.status if self._error is not None else status
+        record.seconds = self._now() - self._started
+        if self._reply is not None:
+            record.prompt_tokens = sum(map(len, self._prompts))
+        self._on_end(record)
+
+    def _answered(self, heard: Heard, outcome: Vectors | SwiftxError) -> None:
+        """Write the answer; called from a thread of the engine."""
+        if isinstance(outcome, SwiftxError):
+            heard(0, outcome)
+            return
         tokens = sum(map(len, self._prompts))
-        self._record.prompt_tokens = tokens
         used = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return Reply(200, encoded(self._write(vectors, self._head, used)))
+        try:
+            reply = Reply(200, encoded(self._write(outcome, self._head, used)))
+        except Exception as error:  # who waits must hear of it, whatever it is
+            heard(0, BackendError(f"The answer could not be written: {error!r}."))
+        else:
+            heard(0, reply)

@@ -6,7 +6,6 @@ import base64
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from threading import Lock
 from typing import Any
 
 from swiftx.domain.chat.messages import Conversation
@@ -15,8 +14,9 @@ from swiftx.domain.serving import vector_requests as v
 from swiftx.domain.serving.exchange import Record
 from swiftx.domain.serving.fields import Json
 from swiftx.domain.serving.limits import Gate
+from swiftx.domain.serving.pooled_model import PooledModel, Vectors
 from swiftx.domain.serving.refusals import Problem, Refused
-from swiftx.domain.serving.vector_work import PooledModel, VectorWork, Write
+from swiftx.domain.serving.vector_work import VectorWork, Write
 from swiftx.domain.serving.writing import Head
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.truncation import TooLong
@@ -48,7 +48,6 @@ class VectorService:
         self._template = template
         self._meaning = meaning
         self._gate = gate
-        self._one_at_a_time = Lock()  # requests are read, and end, in several threads
         self._vocab_size = template.tokenizer.vocab_size
         self._paths = self._answers()
 
@@ -72,26 +71,25 @@ class VectorService:
             path: One of `paths`.
             body: The JSON object.
             head: Makes the head of an answer, of its kind and the model that was named.
-            on_end: Hears the record in the end; one request at a time.
+            on_end: Hears the record in the end.
             now: Seconds, from any start.
 
         Raises:
-            Refused: Something in the request is wrong, or too many wait.
+            Refused: Something in the request is wrong.
         """
         kind, read = self._paths[path]
         model, prompts, write = read(body)
         top = head(kind, model)
         record = Record(id=top.id, path=path, model=top.model, body=body)
-        with self._one_at_a_time:
-            self._gate.enter(1)
-
-        def end(ended: Record) -> None:
-            with self._one_at_a_time:
-                self._gate.begun()
-                on_end(ended)
-
         work = VectorWork(
-            prompts, write, head=top, record=record, engine=self.engine, end=end, now=now
+            prompts,
+            write,
+            head=top,
+            record=record,
+            engine=self.engine,
+            gate=self._gate,
+            on_end=on_end,
+            now=now,
         )
         return work, record
 
@@ -135,43 +133,19 @@ class VectorService:
 
     def _scored(self, body: Json) -> _Asked:
         asked = v.read_score(body)
-        return asked.model, self._pair_ids(asked), partial(self._write_scores, asked)
+        return asked.model, self._pair_ids(asked), self._writing(asked, _scores)
 
     def _ranked(self, body: Json) -> _Asked:
         asked = v.read_rerank(body)
-        return asked.model, self._pair_ids(asked), partial(self._write_ranking, asked)
+        return asked.model, self._pair_ids(asked), self._writing(asked, _ranking)
 
-    def _write_scores(
-        self,
-        asked: v.ScoreRequest,
-        vectors: Sequence[tuple[float, ...]],
-        head: Head,
-        used: Mapping[str, int],
-    ) -> Mapping[str, Any]:
-        data = [
-            {"index": index, "object": "score", "score": score}
-            for index, score in enumerate(self._scores(asked, vectors))
-        ]
-        return _listing(data, head, used)
+    def _writing(self, asked: v.ScoreRequest, write: _WriteScores) -> Write:
+        """Return what makes scores of vectors and writes them."""
 
-    def _write_ranking(
-        self,
-        asked: v.ScoreRequest,
-        vectors: Sequence[tuple[float, ...]],
-        head: Head,
-        used: Mapping[str, int],
-    ) -> Mapping[str, Any]:
-        scores = self._scores(asked, vectors)
-        order = sorted(range(len(scores)), key=lambda index: -scores[index])[: asked.top_n]
-        results = [
-            {
-                "index": index,
-                **({"document": {"text": asked.pairs[index][1]}} if asked.with_documents else {}),
-                "relevance_score": scores[index],
-            }
-            for index in order
-        ]
-        return {"id": head.id, "model": head.model, "usage": used, "results": results}
+        def written(vectors: Vectors, head: Head, used: Mapping[str, int]) -> Mapping[str, Any]:
+            return write(asked, self._scores(asked, vectors), head, used)
+
+        return written
 
     def _scores(self, asked: v.ScoreRequest, vectors: Sequence[tuple[float, ...]]) -> list[float]:
         if self._meaning.task != "embedding":
@@ -240,6 +214,36 @@ class VectorService:
 
 _Asked = tuple[str | None, Sequence[Sequence[int]], Write]
 """The model that was named, the sequences, and what writes the answer."""
+
+
+_WriteScores = Callable[
+    [v.ScoreRequest, Sequence[float], Head, Mapping[str, int]], Mapping[str, Any]
+]
+"""Makes the JSON object of scores, one a pair and in order."""
+
+
+def _scores(
+    _: v.ScoreRequest, scores: Sequence[float], head: Head, used: Mapping[str, int]
+) -> Mapping[str, Any]:
+    data = [
+        {"index": index, "object": "score", "score": score} for index, score in enumerate(scores)
+    ]
+    return _listing(data, head, used)
+
+
+def _ranking(
+    asked: v.ScoreRequest, scores: Sequence[float], head: Head, used: Mapping[str, int]
+) -> Mapping[str, Any]:
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])[: asked.top_n]
+    results = [
+        {
+            "index": index,
+            **({"document": {"text": asked.pairs[index][1]}} if asked.with_documents else {}),
+            "relevance_score": scores[index],
+        }
+        for index in order
+    ]
+    return {"id": head.id, "model": head.model, "usage": used, "results": results}
 
 
 def _too_long(where: str | None, length: int, limit: int | None) -> Problem:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from swiftx.domain.args.commands.deploy import DeployArgs
 from swiftx.domain.plans.pooling import PoolingTask
 from swiftx.domain.serving.limits import Gate
-from swiftx.domain.serving.vector_work import PooledModel
+from swiftx.domain.serving.pooled_model import PooledModel
 from swiftx.domain.serving.vectors import VectorService
 from swiftx.domain.usecases.deploy_ports import DeployFacts, DeployPorts
 from swiftx.domain.usecases.loaded_pooling import loaded_pooling
@@ -42,7 +42,11 @@ def loaded_vectors(
         tokenizer=ports.tokenizer,
         pooling=ports.pooling,
     )
-    engine = PooledModel(loaded.engine, max_model_len=loaded.max_model_len)
+    engine = PooledModel(
+        loaded.engine,
+        max_model_len=loaded.max_model_len,
+        max_batch_size=loaded.max_batch_size,
+    )
     gate = Gate(facts.limits.queue, ports.outside.now)
     service = VectorService(engine, loaded.template, loaded.meaning, name=name, gate=gate)
     return service, gate

@@ -29,12 +29,14 @@ class LoadedPooling:
 
     Attributes:
         max_model_len: Most tokens that it takes; None is no limit.
+        max_batch_size: Sequences at once; -1 is no limit.
     """
 
     engine: PoolingEngine
     template: ChatTemplate
     meaning: Meaning
     max_model_len: int | None
+    max_batch_size: int
 
 
 def loaded_pooling(
@@ -86,4 +88,5 @@ def loaded_pooling(
         template=template,
         meaning=meaning_of(args, task, model),
         max_model_len=plan.max_model_len,
+        max_batch_size=plan.max_batch_size,
     )
