@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swiftx import __version__
-from swiftx.bootstrap.libraries import extra, quiet_libraries, use_large_pages
+from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.machine import random_response, task_variables
 from swiftx.bootstrap.sources import data_ports, encoded_folder, fetch_weights, model_of
 from swiftx.bootstrap.tuners import make_tuner
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 
 def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
+    from swiftx.adapters.system.allocation import keep_freed_memory
     from swiftx.domain.usecases.train_ports import TrainPorts
 
     quiet_libraries()
-    use_large_pages()
+    keep_freed_memory()
     with extra("train"):
         from swiftx.adapters.models.fetching import FetchingLoader
         from swiftx.adapters.models.transformers import TransformersLoader
