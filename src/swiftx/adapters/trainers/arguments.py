@@ -18,6 +18,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.training.deepspeed import zero_stage
+from swiftx.domain.training.liger import liger_kernels
 from swiftx.errors import ArgError, MissingDependency, UsageError
 
 Values = Mapping[str, Any]
@@ -74,12 +75,19 @@ def _metric_inputs(values: Values) -> Values:
     return {"include_for_metrics": ["inputs"]} if values["include_inputs_for_metrics"] else {}
 
 
+def _liger(values: Values) -> Values:
+    if not values["use_liger_kernel"]:
+        return {}
+    return {"liger_kernel_config": liger_kernels(values["liger_kernel_config"])}
+
+
 RENAMED: Mapping[str, Callable[[Values], Values]] = {
     "adafactor": _adafactor,
     "gradient_checkpointing": _checkpointing,
     "gradient_checkpointing_kwargs": _checkpointing_kwargs,
     "group_by_length": _grouping,
     "include_inputs_for_metrics": _metric_inputs,
+    "liger_kernel_config": _liger,
     "neftune_noise_alpha": _neftune,
     "sortish_sampler": _grouping,
     "torchdynamo": _dynamo,

@@ -23,6 +23,7 @@ from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.interrupts import StopRequest
+from swiftx.adapters.trainers.liger import check_liger, require_liger
 from swiftx.adapters.trainers.loop import Loop
 from swiftx.adapters.trainers.lora_kernel import quicken_lora
 from swiftx.adapters.trainers.memory import peak_gib
@@ -50,6 +51,7 @@ class TransformersTrainer:
         """Raise what the trainer arguments alone would make `fit` raise."""
         _check_checkpoint(plan.resume_from)
         require_optimiser(plan)
+        require_liger(plan)
         if plan.answering is not None and plan.answering.metric == "nlg":
             require_overlap()
         deepspeed.prepare(plan)
@@ -71,6 +73,7 @@ class TransformersTrainer:
         _check_checkpoint(plan.resume_from)
         deepspeed.prepare(plan)
         arguments = training_arguments(plan)
+        check_liger(cast(nn.Module, model), plan)
         leave_at_exit()
         leads = arguments.process_index == 0
         writer = CheckpointWriter(plan, tokenizer, leads=leads, observer=observer)

@@ -71,7 +71,8 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "resume_only_model ignore_data_skip logging_strategy logging_steps logging_first_step logging_dir "
     "report_to run_name project trackio_space_id trackio_bucket_id trackio_static_space_id log_level "
     "log_level_replica log_on_each_node disable_tqdm include_num_input_tokens_seen "
-    "include_tokens_per_second predict_with_generate prediction_loss_only"
+    "include_tokens_per_second predict_with_generate prediction_loss_only "
+    "use_liger_kernel liger_kernel_config"
 )
 """Done as asked."""
 
@@ -90,7 +91,7 @@ NOT_BUILT = _words(
     "eval_use_evalscope eval_dataset use_flash_ckpt include_for_metrics "
     "include_inputs_for_metrics batch_eval_metrics "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
-    "use_liger_kernel enable_jit_checkpoint save_on_each_node "
+    "enable_jit_checkpoint save_on_each_node "
     "push_to_hub hub_model_id hub_private_repo"
 )
 """Refused when given with another value than the default."""
@@ -102,7 +103,7 @@ NO_EFFECT = _words(
     # of something that is refused itself, or of generating
     "stream logprobs top_logprobs "
     "eval_dataset_args eval_limit eval_generation_config extra_eval_args fsdp_min_num_params "
-    "fsdp_transformer_layer_cls_to_wrap liger_kernel_config hub_strategy hub_always_push hub_revision "
+    "fsdp_transformer_layer_cls_to_wrap hub_strategy hub_always_push hub_revision "
     "push_to_hub_organization "
     # accepted for old scripts
     "fp16_backend fp16_opt_level half_precision_backend jit_mode_eval mp_parameters overwrite_output_dir "
@@ -155,6 +156,8 @@ def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...
         idle |= _TOKENS
     if args.task_type != "seq_cls":
         idle |= _CLASSES
+    if not args.use_liger_kernel:
+        idle |= {"liger_kernel_config"}
     if not args.predict_with_generate:
         idle |= _ANSWERING
     if not args.packing:

@@ -18,6 +18,7 @@ from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan, PeftPlan, TunerPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.training.deepspeed import deepspeed_config, zero_stage
+from swiftx.domain.training.liger import refuse_liger
 from swiftx.domain.training.optimisers import refuse_optimiser
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
 from swiftx.domain.training.streamed import TokenStream
@@ -65,9 +66,9 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_untrained_head(args, tuning)
     _refuse_spread_adapters(args, tuning)
     refuse_answering(args)
-    refuse_optimiser(
-        args, "cpu" if args.use_cpu else facts.device.kind, world_size=facts.world_size
-    )
+    device = "cpu" if args.use_cpu else facts.device.kind
+    refuse_optimiser(args, device, world_size=facts.world_size)
+    refuse_liger(args, device)
     refuse_untrainable(tuning, quantization_plan(args, facts.model, facts.device))
     if args.streaming and args.task_type != "causal_lm":
         raise NotBuiltYet(
