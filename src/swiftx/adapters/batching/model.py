@@ -47,7 +47,7 @@ class SharedModel:
         parameters = inspect.signature(self.base.forward).parameters
         self._takes_positions = "position_ids" in parameters
         self._keeps_some = "logits_to_keep" in parameters
-        self.vocabulary = self.base.get_input_embeddings().num_embeddings
+        self.vocabulary = len(self.base.get_input_embeddings().weight)  # wrapped ones have no count
 
     @property
     def device(self) -> torch.device:

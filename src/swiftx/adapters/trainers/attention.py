@@ -163,9 +163,8 @@ def _documents_are_apart(model: nn.Module) -> bool:
     The yardstick is how they look when it continues the other. Rounding was below 1e-5 of that in float32 and
     0.1 in bfloat16; where all of the other document is seen, the share is 1.
     """
-    embeddings = model.get_input_embeddings()
-    weight: Tensor = embeddings.weight
-    ids = torch.arange(3, 3 + 2 * _PROBE, device=weight.device) % embeddings.num_embeddings
+    weight: Tensor = model.get_input_embeddings().weight
+    ids = torch.arange(3, 3 + 2 * _PROBE, device=weight.device) % len(weight)
     first, second = ids[:_PROBE], ids[_PROBE:]
     with torch.no_grad(), evaluating(model):
         alone_TV = _logits(model, second)
