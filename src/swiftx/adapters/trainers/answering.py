@@ -19,7 +19,7 @@ from swiftx.domain.inference.metrics import evaluate
 from swiftx.domain.inference.scheduling import Limits
 from swiftx.domain.plans.extending import Predictions
 from swiftx.domain.plans.loading import ModelHandle
-from swiftx.domain.plans.training import AnsweringPlan
+from swiftx.domain.plans.training import AnsweringPlan, ValidationQuestion
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.training.batches import shard
 from swiftx.domain.training.extensions import METRICS
@@ -30,11 +30,12 @@ FILE_NAME = "predict.jsonl"
 
 
 class _Said(NamedTuple):
-    """An answer to a validation row."""
+    """An answer to a validation row; the prompt where a metric sees it."""
 
     row: int
     response: str
     label: str
+    prompt: str | None = None
 
 
 class Answers:
@@ -67,7 +68,9 @@ class Answers:
         said = sorted(from_all_processes(self._said(model)))
         if self._rank == 0:
             self._write(said, step)
-        return score(self._plan.metric, [(each.response, each.label) for each in said])
+        prompts = [each.prompt for each in said if each.prompt is not None]
+        pairs = [(each.response, each.label) for each in said]
+        return score(self._plan.metric, pairs, prompts)
 
     def _said(self, model: nn.Module) -> list[_Said]:
         asked = [self._plan.questions[number] for number in self._mine]
@@ -86,9 +89,14 @@ class Answers:
             finally:
                 engine.close()
         return [
-            _Said(each.row, self._plan.prefix + answer.text, each.label)
+            _Said(each.row, self._plan.prefix + answer.text, each.label, self._prompt(each))
             for each, answer in zip(asked, answers, strict=True)
         ]
+
+    def _prompt(self, question: ValidationQuestion) -> str | None:
+        if not self._plan.metric_sees_prompts:
+            return None
+        return self._tokenizer.decode(question.request.prompt_ids)
 
     def _write(self, said: Sequence[_Said], step: int) -> None:
         lines = [
@@ -99,15 +107,22 @@ class Answers:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def score(metric: str, pairs: Sequence[tuple[str, str]]) -> Mapping[str, float]:
+def score(
+    metric: str, pairs: Sequence[tuple[str, str]], prompts: Sequence[str] = ()
+) -> Mapping[str, float]:
     """Return what a metric says of answers with their labels.
+
+    Args:
+        metric: `nlg`, `acc`, or that of a plugin, which alone sees the prompts.
 
     Raises:
         MissingDependency: The libraries of `nlg` are not installed.
     """
     if metric in METRICS.names():
         said, true = zip(*pairs, strict=True)
-        return METRICS.get(metric).function(Predictions(predictions=said, labels=true))
+        return METRICS.get(metric).function(
+            Predictions(predictions=said, labels=true, inputs=prompts)
+        )
     if metric == "nlg":
         require_overlap()
         from swiftx.adapters.scorers.overlap import overlap

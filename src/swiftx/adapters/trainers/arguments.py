@@ -128,7 +128,6 @@ OWN: Mapping[str, str] = {
     "push_to_hub": "comes with the plan, as questions and how they are answered",
     "push_to_hub_organization": "goes with push_to_hub",
     "ray_scope": "goes with Ray's search, which is not used",
-    "restore_callback_states_from_checkpoint": "callbacks here keep their state in the trainer's",
     "resume_from_checkpoint": "an argument of train()",
     "save_safetensors": "safetensors is the only format",
     "save_total_limit": "checkpoints are rotated here, so that none is ever half deleted",

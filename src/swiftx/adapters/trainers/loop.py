@@ -29,7 +29,7 @@ from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.meter import Meter, channels_of_all
 from swiftx.adapters.trainers.objectives import Batch, Objective
 from swiftx.adapters.trainers.order import EpochBatches
-from swiftx.adapters.trainers.plugin_parts import plugin_optimizer
+from swiftx.adapters.trainers.plugin_parts import plugin_optimizer, remember_callbacks
 from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
@@ -333,6 +333,7 @@ class Loop(ShardedTrainer):
     def _remember_log(self) -> None:
         """Put the sums of the unfinished log interval into the state, so that a resumed run logs the same."""
         loss = self._tr_loss.detach()
+        remember_callbacks(self.state, self.callback_handler.callbacks)
         mean_loss = self._summed(loss.clone()) / self.args.world_size
         totals = self._summed(self._meter.totals()).tolist()
         self.state.stateful_callbacks[_STATE_KEY] = {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from torch import nn
 from torch.optim import Optimizer
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 from swiftx.domain.plans.extending import OptimizerSettings
 from swiftx.domain.training.extensions import CALLBACKS, OPTIMIZERS
@@ -55,6 +59,18 @@ def plugin_callbacks() -> list[TrainerCallback]:
             )
         callbacks.append(made)
     return callbacks
+
+
+def remember_callbacks(state: TrainerState, callbacks: Iterable[TrainerCallback]) -> None:
+    """Put what callbacks export into the state, from where `--restore_callback_states_from_checkpoint` reads.
+
+    Several of a class are a list, in their order.
+    """
+    kept: dict[str, list[Any]] = {}
+    for callback in callbacks:
+        if isinstance(callback, ExportableState):
+            kept.setdefault(type(callback).__name__, []).append(callback.state())
+    state.stateful_callbacks |= kept
 
 
 def _options(text: str | None) -> dict[str, str]:

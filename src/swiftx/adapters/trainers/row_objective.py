@@ -27,11 +27,13 @@ from swiftx.errors import BackendError
 
 
 class GroupResult(NamedTuple):
-    """A group of an evaluation: the vector and the kind of each sequence, and the group's target."""
+    """A group of an evaluation: vector, kind and ids of each sequence, target, mean loss of its batch."""
 
     vectors: list[list[float]]
     kinds: list[int]
     target: tuple[float, ...]
+    ids: list[list[int]]
+    loss: float
 
 
 class RowObjective:
@@ -46,6 +48,7 @@ class RowObjective:
     def __init__(self, plan: TrainPlan, task: TaskPlan, model: nn.Module) -> None:
         self.accuracy = "acc" if _has_classes(task) else None
         self._task = task
+        self._sees = plan.metric_sees
         self._answers = None
         if task.positive_token is not None and task.negative_token is not None:
             self._answers = (task.positive_token, task.negative_token)
@@ -86,14 +89,14 @@ class RowObjective:
         return Measured(
             loss=loss * len(batch["targets"]),
             hits=self._hits(vectors_SD.detach(), batch["targets"]),
-            results=() if training else _results(vectors_SD, batch),
+            results=() if training else _results(vectors_SD, batch, loss.item()),
         )
 
     def scores(self, results: Sequence[GroupResult]) -> Mapping[str, float]:
         """Return the metric of the task, or that of a plugin."""
         name = self._task.metric
         if name in METRICS:
-            return METRICS.get(name).function(_predictions(results, self._task))
+            return METRICS.get(name).function(_predictions(results, self._task, self._sees))
         match name:
             case "acc":
                 return row_metrics.classification(
@@ -157,17 +160,21 @@ def _gathered_infonce(batch: RowBatch, variables: TaskVariables) -> Tensor:
     return infonce(batch, variables, gather=gather, first=first)
 
 
-def _results(vectors_SD: Tensor, batch: Batch) -> list[GroupResult]:
+def _results(vectors_SD: Tensor, batch: Batch, loss: float) -> list[GroupResult]:
     _, counts = batch["groups"].unique_consecutive(return_counts=True)
+    mask_ST = batch["attention_mask"].bool()
+    ids = [row[mask].tolist() for row, mask in zip(batch["input_ids"], mask_ST, strict=True)]
+    ends = counts.cumsum(0).tolist()
     parts = zip(
         vectors_SD.split(counts.tolist()),
         batch["kinds"].split(counts.tolist()),
         batch["targets"],
+        [ids[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)],
         strict=True,
     )
     return [
-        GroupResult(vectors.tolist(), kinds.tolist(), tuple(target.tolist()))
-        for vectors, kinds, target in parts
+        GroupResult(vectors.tolist(), kinds.tolist(), tuple(target.tolist()), sequences, loss)
+        for vectors, kinds, target, sequences in parts
     ]
 
 
@@ -206,11 +213,15 @@ def _dot(first: Sequence[float], second: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(first, second, strict=True))
 
 
-def _predictions(results: Sequence[GroupResult], task: TaskPlan) -> Predictions:
+def _predictions(
+    results: Sequence[GroupResult], task: TaskPlan, sees: frozenset[str]
+) -> Predictions:
     return Predictions(
         labels=[result.target for result in results],
         predictions=[result.vectors[0] for result in results] if task.task == "seq_cls" else (),
         vectors=list(chain.from_iterable(result.vectors for result in results)),
         groups=[number for number, result in enumerate(results) for _ in result.kinds],
         kinds=list(chain.from_iterable(result.kinds for result in results)),
+        inputs=[ids for result in results for ids in result.ids] if "inputs" in sees else (),
+        losses=[result.loss for result in results] if "loss" in sees else (),
     )

@@ -97,15 +97,22 @@ class TokenObjective:
             channels = _by_channel(answered.losses_BK, target.labels_BK, rows_BK, batch)
         results: Sequence[Any] = ()
         if self._metric is not None and not training:
-            results = _answers(answered.likely_BK, target.labels_BK, rows_BK)
+            results = _row_results(answered, target.labels_BK, rows_BK, batch)
         return Measured(loss=loss, hits=seen, channels=channels, results=results)
 
     def scores(self, results: Sequence[Any]) -> Mapping[str, float]:
         """Return the metric of a plugin over the answers, if one was asked for."""
         if self._metric is None:
             return {}
-        said, true = zip(*results, strict=True) if results else ((), ())
-        return self._metric.function(Predictions(predictions=said, labels=true))
+        sees = self._plan.metric_sees
+        return self._metric.function(
+            Predictions(
+                predictions=[each.said for each in results],
+                labels=[each.true for each in results],
+                inputs=[each.ids for each in results] if "inputs" in sees else (),
+                losses=[each.loss for each in results] if "loss" in sees else (),
+            )
+        )
 
     def _answer(
         self, model: nn.Module, inputs: dict[str, Any], target: Targets, *, training: bool
@@ -189,17 +196,40 @@ def _by_channel(
     return found
 
 
-def _answers(
-    likely_BK: Tensor, labels_BK: Tensor, rows_BK: Tensor | None
-) -> list[tuple[list[int], list[int]]]:
-    """Return the most likely tokens and the labels of each row."""
+class _RowResult(NamedTuple):
+    """The most likely tokens and the labels of a row, its ids, and the mean loss of its labels."""
+
+    said: list[int]
+    true: list[int]
+    ids: list[int]
+    loss: float
+
+
+def _row_results(
+    answered: _Answered, labels_BK: Tensor, rows_BK: Tensor | None, batch: Batch
+) -> list[_RowResult]:
+    """Return what a metric may see of each row that has a label."""
     if rows_BK is None:
         rows_BK = torch.arange(len(labels_BK), device=labels_BK.device)[:, None].expand_as(
             labels_BK
         )
+    ids = _row_ids(batch)
     labelled_BK = labels_BK != IGNORE
-    rows = rows_BK[labelled_BK]
-    counts = torch.bincount(rows).tolist()
-    said = likely_BK[labelled_BK].split(counts)
+    counts = torch.bincount(rows_BK[labelled_BK], minlength=len(ids)).tolist()
+    said = answered.likely_BK[labelled_BK].split(counts)
     true = labels_BK[labelled_BK].split(counts)
-    return [(a.tolist(), b.tolist()) for a, b in zip(said, true, strict=True) if len(b)]
+    losses = answered.losses_BK[labelled_BK].float().split(counts)
+    return [
+        _RowResult(a.tolist(), b.tolist(), row.tolist(), loss.mean().item())
+        for a, b, row, loss in zip(said, true, ids, losses, strict=True)
+        if len(b)
+    ]
+
+
+def _row_ids(batch: Batch) -> list[Tensor]:
+    """Return the token ids of each row, without padding."""
+    if "attention_mask" in batch:
+        mask_BT = batch["attention_mask"].bool()
+        return [ids[mask] for ids, mask in zip(batch["input_ids"], mask_BT, strict=True)]
+    lengths = torch.bincount(row_numbers(batch["position_ids"])[0]).tolist()
+    return list(batch["input_ids"][0].split(lengths))

@@ -15,6 +15,7 @@ from swiftx.domain.plans.inference import GenerationPlan, Request
 from swiftx.domain.plans.training import AnsweringPlan, ValidationQuestion
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.templates.chat_template import ChatTemplate
+from swiftx.domain.training.task import metric_sees
 from swiftx.errors import DataError, SwiftxError
 
 
@@ -76,6 +77,7 @@ def validation_questions(
         questions=asked,
         metric=args.metric or "nlg",
         prefix=asker.prefix,
+        metric_sees_prompts="inputs" in metric_sees(args),
         max_model_len=limit,
         at_once=args.per_device_eval_batch_size,
     )

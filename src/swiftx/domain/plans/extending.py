@@ -53,6 +53,10 @@ class Predictions:
             positions of a row of `causal_lm`; the target of a row otherwise.
         predictions: What the model says, in the same form: a text; the most likely token ids; of a
             classifier its logits. Empty for embeddings and rerankers.
+        inputs: With `--include_for_metrics inputs`: the token ids of each row (of each sequence, where rows
+            have several), or the prompts as texts with `--predict_with_generate`. Else empty.
+        losses: With `--include_for_metrics loss`: the mean loss of each row's labels; of tasks of whole rows
+            that of the row's batch. Else empty.
         vectors, groups, kinds: As in `RowBatch`, as plain numbers; empty for `causal_lm`.
     """
 
@@ -61,6 +65,8 @@ class Predictions:
     vectors: Sequence[Sequence[float]] = ()
     groups: Sequence[int] = ()
     kinds: Sequence[int] = ()
+    inputs: Sequence[Any] = ()
+    losses: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

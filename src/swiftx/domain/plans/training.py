@@ -58,6 +58,7 @@ class AnsweringPlan:
         questions: At least one.
         metric: `nlg`, `acc`, or the name of a plugin's metric.
         prefix: What every answer begins with, although the model does not say it.
+        metric_sees_prompts: Whether the metric of a plugin is given them.
         max_model_len: Longest prompt and answer together, in tokens; None for no limit.
         at_once: Most questions that a process answers together.
     """
@@ -65,6 +66,7 @@ class AnsweringPlan:
     questions: Sequence[ValidationQuestion]
     metric: str
     prefix: str = ""
+    metric_sees_prompts: bool = False
     max_model_len: int | None = None
     at_once: int = 1
 
@@ -99,6 +101,7 @@ class TrainPlan:
         task: How whole rows are learned; None where tokens are.
         token_loss: Name of a plugin's loss of tokens; None for the cross entropy.
         token_metric: Name of a plugin's metric of tokens.
+        metric_sees: What the metric of a plugin is given besides answers and labels: `inputs`, `loss`.
         optimizer: Name of a plugin's optimiser; None for that of the trainer's arguments.
         answering: What the model is asked in evaluations, besides the loss; None asks nothing.
         enable_channel_loss: Log the loss of each channel of the rows.
@@ -134,6 +137,7 @@ class TrainPlan:
     task: TaskPlan | None = None
     token_loss: str | None = None
     token_metric: str | None = None
+    metric_sees: frozenset[str] = frozenset()
     optimizer: str | None = None
     answering: AnsweringPlan | None = None
     enable_channel_loss: bool = False

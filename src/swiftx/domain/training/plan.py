@@ -17,7 +17,7 @@ from swiftx.domain.training.checkpoints import STATE_FILE, newest
 from swiftx.domain.training.deepspeed import deepspeed_config
 from swiftx.domain.training.extensions import LOSSES, METRICS, OPTIMIZERS
 from swiftx.domain.training.galore import galore_plan
-from swiftx.domain.training.task import loss_name, measured_names
+from swiftx.domain.training.task import loss_name, measured_names, metric_sees
 from swiftx.errors import ArgError, NotFound, UsageError
 
 _NOT_THE_TRAINERS = frozenset(
@@ -111,6 +111,7 @@ def train_plan(
         task=task,
         token_loss=_plugin(loss_name(args), LOSSES.names()) if task is None else None,
         token_metric=_plugin(args.metric, METRICS.names()) if scores_tokens else None,
+        metric_sees=metric_sees(args),
         answering=answering,
         optimizer=_plugin(args.optimizer, OPTIMIZERS.names()),
         enable_channel_loss=args.enable_channel_loss,

@@ -11,7 +11,7 @@ from typing import Any
 
 from swiftx.domain.args.groups.training import TrainingArgs
 from swiftx.domain.args.spec import specs_of
-from swiftx.domain.training.extensions import OPTIMIZERS
+from swiftx.domain.training.extensions import METRICS, OPTIMIZERS
 from swiftx.domain.training.tuner_support import TUNER_ARGUMENTS, idle_tuner_arguments
 from swiftx.errors import NotBuiltYet
 
@@ -72,7 +72,8 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "report_to run_name project trackio_space_id trackio_bucket_id trackio_static_space_id log_level "
     "log_level_replica log_on_each_node disable_tqdm include_num_input_tokens_seen "
     "include_tokens_per_second predict_with_generate prediction_loss_only "
-    "use_liger_kernel liger_kernel_config"
+    "use_liger_kernel liger_kernel_config include_for_metrics include_inputs_for_metrics "
+    "restore_callback_states_from_checkpoint"
 )
 """Done as asked."""
 
@@ -88,8 +89,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 
 NOT_BUILT = _words(
     "sequence_parallel_size "
-    "eval_use_evalscope eval_dataset use_flash_ckpt include_for_metrics "
-    "include_inputs_for_metrics batch_eval_metrics "
+    "eval_use_evalscope eval_dataset use_flash_ckpt batch_eval_metrics "
     "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
     "enable_jit_checkpoint save_on_each_node "
     "push_to_hub hub_model_id hub_private_repo"
@@ -111,7 +111,7 @@ NO_EFFECT = _words(
     "bf16_full_eval fp16_full_eval galore_optim_per_parameter "
     "past_index ray_scope tpu_metrics_debug tpu_num_cores use_legacy_prediction_loop use_mps_device do_train "
     "do_eval do_predict local_rank eval_do_concat_batches eval_use_gather_object "
-    "eval_accumulation_steps length_column_name restore_callback_states_from_checkpoint"
+    "eval_accumulation_steps length_column_name"
 )
 """Without meaning for what these commands can do; named in a warning."""
 
@@ -119,6 +119,7 @@ _TOKENS = _words(
     "loss_scale label_smoothing_factor enable_dft_loss enable_channel_loss use_logits_to_keep acc_strategy "
     "router_aux_loss_coef"
 )
+_FOR_PLUGINS = _words("include_for_metrics include_inputs_for_metrics")
 _CLASSES = _words("num_labels problem_type")
 _WITHOUT_PACKING = _words("packing_length")
 _WITHOUT_PADDING = _words("padding_side use_cache")
@@ -156,6 +157,8 @@ def ineffective(args: TrainingArgs, origin: Mapping[str, str]) -> tuple[str, ...
         idle |= _TOKENS
     if args.task_type != "seq_cls":
         idle |= _CLASSES
+    if args.metric not in METRICS.names():
+        idle |= _FOR_PLUGINS
     if not args.use_liger_kernel:
         idle |= {"liger_kernel_config"}
     if not args.predict_with_generate:

@@ -65,6 +65,17 @@ class TrainedTaskArguments(TaskArguments, Protocol):
     def prediction_loss_only(self) -> bool: ...
 
 
+class MetricArguments(Protocol):
+    """Those that decide on what a metric sees."""
+
+    @property
+    def include_for_metrics(self) -> tuple[str, ...]: ...
+    @property
+    def include_inputs_for_metrics(self) -> bool: ...
+    @property
+    def predict_with_generate(self) -> bool: ...
+
+
 def row_use(args: TaskArguments) -> RowUse:
     """Return what rows are for in `sft` and `pt`."""
     return RowUse(
@@ -167,6 +178,33 @@ def loss_name(args: TrainedTaskArguments) -> str | None:
     """Return the loss that was named; None for the usual one. Only `pt` and `sft` name one of these."""
     loss = getattr(args, "loss_type", None)
     return loss if isinstance(loss, str) else None
+
+
+def metric_sees(args: MetricArguments) -> frozenset[str]:
+    """Return what the metric of a plugin is given besides answers and labels.
+
+    Raises:
+        UsageError: Something that it cannot be given.
+    """
+    wanted = {*args.include_for_metrics, *["inputs"] * args.include_inputs_for_metrics}
+    problems = [
+        ArgError(
+            "include_for_metrics",
+            f"include_for_metrics: a metric cannot be given {name!r}.",
+            "There are inputs and loss.",
+        )
+        for name in sorted(wanted - {"inputs", "loss"})
+    ]
+    if args.predict_with_generate and "loss" in wanted:
+        problems.append(
+            ArgError(
+                "include_for_metrics",
+                "include_for_metrics: an answer that was generated has no loss.",
+                "Leave loss out, or --predict_with_generate.",
+            )
+        )
+    _refuse(problems)
+    return frozenset(wanted)
 
 
 def measured_names(args: TrainedTaskArguments, task: TaskPlan | None) -> tuple[str, ...]:
