@@ -64,5 +64,8 @@ MORE_CHOICES: Mapping[str, str] = {
 }
 """Arguments with a closed list of choices that is longer than the documented one."""
 
-OWN_COMMANDS: Mapping[str, str] = {"preview": "the toolkit cannot show how rows become tokens"}
+OWN_COMMANDS: Mapping[str, str] = {
+    "preview": "the toolkit cannot show how rows become tokens",
+    "estimate": "the toolkit cannot say what memory a run needs",
+}
 """Commands that the reference does not have, with their reason."""

@@ -19,6 +19,7 @@ LINES = {
     "rlhf": ["--model", "org/model", "--dataset", "a.jsonl"],
     "infer": ["--model", "org/model"],
     "preview": ["--model", "org/model", "--dataset", "a.jsonl"],
+    "estimate": ["--model", "org/model", "--dataset", "a.jsonl"],
     "deploy": ["--model", "org/model"],
     "rollout": ["--model", "org/model"],
     "sample": ["--model", "org/model", "--dataset", "a.jsonl"],

@@ -32,10 +32,13 @@ from swiftx.errors import ArgError, DataError, Interrupted, NotBuiltYet
 if TYPE_CHECKING:
     from swiftx.domain.plans.preview import PreviewRow
     from swiftx.domain.ports.terminal import Terminal
+    from swiftx.domain.usecases.estimate import Estimate
     from swiftx.domain.usecases.preview import PreviewOutcome
 
 _LAUNCHED = frozenset({"pt", "sft", "rlhf", "infer"})
-_BUILT = frozenset({"pt", "sft", "infer", "preview", "export", "merge-lora", "deploy", "app"})
+_BUILT = frozenset(
+    {"pt", "sft", "infer", "preview", "estimate", "export", "merge-lora", "deploy", "app"}
+)
 
 
 def run_facts(explain_device: str | None) -> Facts:
@@ -237,6 +240,19 @@ def preview(
         random_response=random_response(),
     )
     return usecase.preview(args, ports, known)
+
+
+def estimate(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> Estimate:
+    """Return what memory a training run needs.
+
+    Raises:
+        SwiftxError: Whatever stopped it.
+    """
+    from swiftx.bootstrap.ports import estimate_facts, estimate_ports
+    from swiftx.domain.usecases import estimate as usecase
+
+    ports = estimate_ports(resolved.args, facts, reporter)
+    return usecase.estimate(resolved.args, ports, estimate_facts(resolved, facts))
 
 
 def _train(resolved: Resolved[Any], facts: Facts, reporter: Reporter) -> int:

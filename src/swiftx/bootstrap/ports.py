@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from swiftx import __version__
 from swiftx.bootstrap.libraries import extra, quiet_libraries
 from swiftx.bootstrap.machine import random_response, task_variables
-from swiftx.bootstrap.sources import data_ports, encoded_folder, fetch_weights, model_of
+from swiftx.bootstrap.sources import data_ports, encoded_folder, fetch_weights, model_of, tokenizer
 from swiftx.bootstrap.tuners import make_tuner
 from swiftx.domain.args.resolved import Resolved
 from swiftx.domain.args.rule import Facts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swiftx.domain.ports.terminal import Terminal
     from swiftx.domain.ports.trainer import StepObserver
     from swiftx.domain.training.tokenized import CachePlan, TokenPorts
+    from swiftx.domain.usecases.estimate import EstimateFacts, EstimatePorts
     from swiftx.domain.usecases.infer_ports import InferPorts
     from swiftx.domain.usecases.merge_lora import MergePorts, Progress
     from swiftx.domain.usecases.train_ports import TrainFacts, TrainPorts
@@ -51,6 +52,38 @@ def train_ports(args: Any, facts: Facts, reporter: Reporter) -> TrainPorts:
             observer=_observer(),
             reporter=reporter,
         )
+
+
+def estimate_ports(args: Any, facts: Facts, reporter: Reporter) -> EstimatePorts:
+    from swiftx.domain.usecases.estimate import EstimatePorts
+
+    quiet_libraries()
+    with extra("train"):
+        from swiftx.adapters.models.transformers import TransformersLoader
+        from swiftx.adapters.trainers.rehearsal import MetaRehearsal
+
+        return EstimatePorts(
+            tokens=token_ports(args, facts, reporter),
+            tokenizer=tokenizer(args, facts, say=reporter.say),
+            skeletons=TransformersLoader(say=reporter.say),
+            tuner=make_tuner(),
+            rehearsal=MetaRehearsal(),
+            reporter=reporter,
+        )
+
+
+def estimate_facts(resolved: Resolved[Any], facts: Facts) -> EstimateFacts:
+    from swiftx.domain.usecases.estimate import EstimateFacts
+
+    return EstimateFacts(
+        model=model_of(facts),
+        device=facts.device,
+        origin=resolved.origin,
+        today=facts.now.date(),
+        world_size=facts.world_size,
+        random_response=random_response(),
+        cache=_cache_plan(facts),
+    )
 
 
 def token_ports(args: Any, facts: Facts, reporter: Reporter) -> TokenPorts:

@@ -59,6 +59,10 @@ def execute(invocation: Invocation, output: Output) -> int:
         from swiftx.cli.preview import show_preview
 
         return show_preview(resolved, informed, output)
+    if invocation.command == "estimate":
+        from swiftx.cli.estimate import show_estimate
+
+        return show_estimate(resolved, informed, output)
     terminal = ConsoleTerminal(output)
     return bootstrap.run(invocation.command, resolved, informed, output, terminal=terminal)
 

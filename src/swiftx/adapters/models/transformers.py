@@ -101,6 +101,27 @@ class TransformersLoader:
                 finish(model, plan.quantization)
         return Loaded(ModelHandle(model.eval()), tokenizer)
 
+    def skeleton(self, plan: LoadPlan) -> ModelHandle:
+        """Return the model of a folder's configuration, on torch's meta device: shapes and no numbers.
+
+        Attention is `eager` where the plan says so, else whatever the model has that needs no library.
+        """
+        tokenizer = self.tokenizer(plan)
+        eager = "eager" if plan.attn_impl == "eager" else None
+        with _quiet(), torch.device("meta"):
+            try:
+                model = _CLASSES[plan.task].from_config(
+                    _config(plan, tokenizer),
+                    dtype=_DTYPES[plan.dtype],
+                    attn_implementation=eager,
+                    trust_remote_code=plan.trust_remote_code,
+                )
+            except (ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
+                _translate(error, plan)
+            if plan.new_special_tokens:
+                _make_room(model, len(tokenizer.raw))
+        return ModelHandle(model.eval())
+
     def _model(self, plan: LoadPlan, config: Any) -> Any:
         if plan.new_head_seed is not None:
             torch.manual_seed(plan.new_head_seed)

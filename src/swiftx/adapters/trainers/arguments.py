@@ -171,6 +171,13 @@ def translate(values: Values) -> dict[str, Any]:
     return passed
 
 
+def checkpointing(arguments: TrainingArguments) -> tuple[bool, Mapping[str, Any]]:
+    """Return whether activations are computed again in the backward pass, and the options of that."""
+    name = "activation_checkpointing"
+    enabled = getattr(arguments, name if name in FIELDS else "gradient_checkpointing")
+    return bool(enabled), getattr(arguments, _KWARGS) or {"use_reentrant": False}
+
+
 def _settled(plan: TrainPlan, values: Values) -> Values:
     """Return the values with what the machine and this adapter decide."""
     workers = int(values.get("dataloader_num_workers") or 0)

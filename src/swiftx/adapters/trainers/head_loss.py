@@ -19,6 +19,7 @@ from transformers import TrainingArguments
 
 from swiftx.adapters.trainers.attention import evaluating
 from swiftx.adapters.trainers.losses import Targets
+from swiftx.adapters.trainers.precision import autocasts
 from swiftx.domain.plans.encoded import IGNORE
 
 _CHUNK_ELEMENTS = {"cpu": 1 << 22}
@@ -58,6 +59,12 @@ def plain_head(model: nn.Module) -> nn.Linear | None:
 
     A short forward proves it: some models cap or scale their logits afterwards.
     """
+    head = linear_head(model)
+    return head if head is not None and _is_last(model, head) else None
+
+
+def linear_head(model: nn.Module) -> nn.Linear | None:
+    """Return the output head, when it is a plain product with weights; what comes after it may be more."""
     inner = model.get_base_model() if isinstance(model, PeftModel) else model
     head: Any = inner.get_output_embeddings() if hasattr(inner, "get_output_embeddings") else None
     if (
@@ -69,7 +76,7 @@ def plain_head(model: nn.Module) -> nn.Linear | None:
     watched = head._forward_hooks or head._forward_pre_hooks or "forward" in vars(head)
     if head.bias is not None or watched or head.weight.dtype == torch.float16:
         return None  # float16 gradients must be scaled before they are rounded, too late here
-    return head if _is_last(model, head) else None
+    return head
 
 
 @contextmanager
@@ -106,8 +113,14 @@ def head_loss(
         if target.weights_BK is None
         else target.weights_BK[chosen_BK].float()
     )
-    total, losses_N, likely_N = _ChunkedLoss.apply(
-        hidden_BKD[chosen_BK], head.weight, labels_N, weights_N, label_smoothing, dft
+    total, losses_N, likely_N = ChunkedLoss.apply(
+        hidden_BKD[chosen_BK],
+        head.weight,
+        labels_N,
+        weights_N,
+        label_smoothing,
+        dft,
+        chunk_elements(hidden_BKD.device.type),
     )
     losses_BK = torch.zeros(chosen_BK.shape, dtype=losses_N.dtype, device=losses_N.device)
     likely_BK = torch.full_like(target.labels_BK, -1)
@@ -116,7 +129,12 @@ def head_loss(
     return HeadLoss(total, losses_BK, likely_BK)
 
 
-class _ChunkedLoss(torch.autograd.Function):
+def chunk_elements(device: str) -> int:
+    """Return how many logits are held at once on a kind of device."""
+    return _CHUNK_ELEMENTS.get(device, _ACCELERATOR_ELEMENTS)
+
+
+class ChunkedLoss(torch.autograd.Function):
     """Sum of weighted losses; the gradients are ready before the backward pass asks for them."""
 
     @staticmethod
@@ -128,6 +146,7 @@ class _ChunkedLoss(torch.autograd.Function):
         weights_N: Tensor,
         smoothing: float,
         dft: bool,
+        elements: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wants_hidden, wants_weight, *_ = ctx.needs_input_grad
         dtype = _compute_dtype(hidden_ND)
@@ -140,9 +159,7 @@ class _ChunkedLoss(torch.autograd.Function):
         weight_gradient_VD = (
             torch.zeros_like(weight_VD, dtype=torch.float32) if wants_weight else None
         )
-        size = max(
-            1, _CHUNK_ELEMENTS.get(hidden_ND.device.type, _ACCELERATOR_ELEMENTS) // vocabulary
-        )
+        size = max(1, elements // vocabulary)
         for start in range(0, len(labels_N), size):
             part = slice(start, start + size)
             rows_ND, labels = hidden_ND[part].to(dtype), labels_N[part, None]
@@ -180,7 +197,7 @@ class _ChunkedLoss(torch.autograd.Function):
             None if each is None else each.mul_(scale.to(each.dtype)) for each in ctx.gradients
         )
         ctx.gradients = None
-        return hidden_ND, weight_VD, None, None, None, None
+        return hidden_ND, weight_VD, None, None, None, None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -192,7 +209,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 def _compute_dtype(hidden_ND: Tensor) -> torch.dtype:
     kind = hidden_ND.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
+    return torch.get_autocast_dtype(kind) if autocasts(kind) else hidden_ND.dtype
 
 
 def _nothing(hidden: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from peft.tuners.lora.layer import Linear
 from torch import Tensor, nn
 from torch.nn import functional
 
+from swiftx.adapters.trainers.precision import autocasts
+
 _SIXTEEN_BITS = 1 << 16
 
 
@@ -93,7 +95,7 @@ def _suits(layer: Any, name: str, x: Tensor) -> bool:
         and (base.bias is None or not base.bias.requires_grad)
         and all(type(each) is nn.Parameter and each.numel() for each in weights)
         and all(each.dtype == x.dtype for each in weights)
-        and not torch.is_autocast_enabled(x.device.type)
+        and not autocasts(x.device.type)
         and not base._forward_hooks
         and not base._forward_pre_hooks
     )

@@ -47,6 +47,14 @@ CATALOG: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "swiftx preview --model <model> --dataset pairs.jsonl --rlhf_type dpo --parity",
         ),
     ),
+    "estimate": (
+        "swiftx.domain.args.commands.estimate:EstimateArgs",
+        "Say what memory a training run needs, before anything is loaded.",
+        (
+            "swiftx estimate --model smollm2-135m-instruct --dataset train.jsonl --train_type full",
+            "swiftx estimate --model <model> --max_length 4096 --per_device_train_batch_size 4",
+        ),
+    ),
     "deploy": (
         "swiftx.domain.args.commands.deploy:DeployArgs",
         "Serve a model over an OpenAI-compatible API.",

@@ -28,6 +28,8 @@ from swiftx.domain.training.streamed import TokenStream
 from swiftx.domain.training.task import row_use
 from swiftx.domain.training.tokenized import (
     CachePlan,
+    TokenizedData,
+    TokenPorts,
     TokenSet,
     json_line,
     tokenize,
@@ -134,21 +136,11 @@ def _tokenized(
     facts: TrainFacts,
 ) -> TrainRows:
     """Return all rows encoded; with --packing, training rows in sequences of so many tokens."""
-    sets = cached_sets(args.cached_dataset, template, ports.tokens.encoded, use=row_use(args))
-    for path, cached in zip(args.cached_dataset, sets, strict=True):
-        ports.reporter.table(f"Data ({path})", cached.table)
+    sets, data = token_sets(args, plan, template, ports.tokens, _cache(args, ports, facts))
     questions: Sequence[StandardRow] = ()
-    if plan.dataset or plan.val_dataset:
-        data = tokenize(
-            plan,
-            template,
-            ports.tokens,
-            cache=_cache(args, ports, facts),
-            use=row_use(args),
-        )
+    if data is not None:
         _keep_held(args, data.held(), ports, facts)
         questions = _questions(args, plan, ports, held=data.held)
-        sets.append(data)
     train = joined([each.train for each in sets if each.train is not None])
     validation = joined([each.validation for each in sets if each.validation is not None])
     table, text = dict(train.table), train.summary
@@ -201,6 +193,23 @@ def _refuse_tokens_as_questions(args: TrainingArgs) -> None:
             "and no text to compare answers with",
             hint="name the data with --dataset; its tokens are cached as well",
         )
+
+
+def token_sets(
+    args: TrainingArgs,
+    plan: DataPlan,
+    template: ChatTemplate,
+    ports: TokenPorts,
+    cache: CachePlan | None,
+) -> tuple[list[TokenizedData], TokenizedData | None]:
+    """Return the cached data sets and those of the plan as tokens; and the latter once more, if any."""
+    sets = cached_sets(args.cached_dataset, template, ports.encoded, use=row_use(args))
+    for path, cached in zip(args.cached_dataset, sets, strict=True):
+        ports.reporter.table(f"Data ({path})", cached.table)
+    if not (plan.dataset or plan.val_dataset):
+        return sets, None
+    data = tokenize(plan, template, ports, cache=cache, use=row_use(args))
+    return [*sets, data], data
 
 
 def _cache(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> CachePlan | None:

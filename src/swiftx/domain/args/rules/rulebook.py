@@ -5,6 +5,7 @@ from __future__ import annotations
 from swiftx.domain.args.rule import Check, Notice, Step
 from swiftx.domain.args.rules import (
     data,
+    estimate,
     export,
     generation,
     grpo,
@@ -51,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     *export.CHECKS,
     *sampling.CHECKS,
     *preview.CHECKS,
+    *estimate.CHECKS,
     *names.CHECKS,
 )
 NOTICES: tuple[Notice, ...] = (
