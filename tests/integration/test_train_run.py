@@ -369,3 +369,36 @@ def test_loading_batches_in_another_process_changes_nothing(
     helped = _losses(arguments, dataloader_num_workers="1", output_dir=str(tmp_path / "helped"))
 
     assert helped == alone
+
+
+def test_a_checkpoint_of_the_model_alone_has_no_state(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    outcome = sft({**arguments, "save_only_model": "true"})
+
+    names = {path.name for path in Path(str(outcome.last_checkpoint)).iterdir()}
+    assert "adapter_model.safetensors" in names
+    assert names.isdisjoint({"optimizer.pt", "scheduler.pt", "rng_state.pth"})
+    with pytest.raises(UsageError, match="holds the model alone"):
+        sft({
+            **arguments,
+            "output_dir": str(tmp_path / "resumed"),
+            "resume_from_checkpoint": str(outcome.last_checkpoint),
+            "max_steps": "8",
+        })  # fmt: skip
+
+
+def test_a_resumed_run_may_begin_the_epoch_anew(arguments: dict[str, Any], tmp_path: Path) -> None:
+    given = {**arguments, "save_steps": "4", "max_steps": "8"}
+    whole = _losses(given)
+
+    checkpoint = str(tmp_path / "run" / "checkpoint-4")
+    rest = _losses(
+        given,
+        output_dir=str(tmp_path / "resumed"),
+        resume_from_checkpoint=checkpoint,
+        ignore_data_skip="true",
+    )
+
+    assert len(rest) == 4
+    assert rest[0] != whole[4]  # other rows

@@ -41,7 +41,18 @@ from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.checkpoints import STATE_FILE
 from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.domain.training.summary import share
-from swiftx.errors import BackendError, MissingDependency, NotFound, StorageError, SwiftxError
+from swiftx.errors import (
+    ArgError,
+    BackendError,
+    MissingDependency,
+    NotFound,
+    StorageError,
+    SwiftxError,
+    UsageError,
+)
+
+_RANDOM_STATES = "rng_state"
+"""How the files begin that every process writes beside its optimiser's."""
 
 
 class TransformersTrainer:
@@ -49,7 +60,7 @@ class TransformersTrainer:
 
     def check(self, plan: TrainPlan) -> None:
         """Raise what the trainer arguments alone would make `fit` raise."""
-        _check_checkpoint(plan.resume_from)
+        _check_checkpoint(plan)
         require_optimiser(plan)
         require_liger(plan)
         if plan.answering is not None and plan.answering.metric == "nlg":
@@ -70,7 +81,7 @@ class TransformersTrainer:
         observer: StepObserver,
     ) -> TrainOutcome:
         """Run the plan to its end and report."""
-        _check_checkpoint(plan.resume_from)
+        _check_checkpoint(plan)
         deepspeed.prepare(plan)
         arguments = training_arguments(plan)
         check_liger(cast(nn.Module, model), plan)
@@ -135,12 +146,20 @@ def _answers(plan: TrainPlan, tokenizer: Tokenizer, arguments: TrainingArguments
     )
 
 
-def _check_checkpoint(folder: str | None) -> None:
-    if folder is not None and not (Path(folder) / STATE_FILE).is_file():
+def _check_checkpoint(plan: TrainPlan) -> None:
+    """Refuse what cannot be resumed, or only with an optimiser that starts from nothing."""
+    folder = plan.resume_from
+    if folder is None:
+        return
+    if not (Path(folder) / STATE_FILE).is_file():
         raise NotFound(
             f"{folder!r} is no checkpoint to resume from: it has no {STATE_FILE}",
             hint="name a checkpoint-N folder of a run, or the run folder itself",
         )
+    if not plan.resume_only_model and not any(Path(folder).glob(f"{_RANDOM_STATES}*")):
+        problem = f"resume_from_checkpoint: {folder!r} holds the model alone (--save_only_model)."
+        hint = "Add --resume_only_model true: the optimiser then starts anew."
+        raise UsageError([ArgError("resume_from_checkpoint", problem, hint)])
 
 
 def _check_room(loop: Loop, plan: TrainPlan) -> None:
