@@ -19,6 +19,8 @@ from transformers.models.mistral.modeling_mistral import MistralMLP, MistralRMSN
 from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP, Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
 
+from swiftx.adapters.trainers.precision import autocasts
+
 _NORMS = (LlamaRMSNorm, MistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm)
 _GATED = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP)
 
@@ -49,7 +51,7 @@ def _has_silu(layer: Any) -> bool:
 def _norm_forward(norm: Any, x: Tensor) -> Tensor:
     weight = norm.weight
     both_precise = x.dtype == weight.dtype == torch.float32
-    if not both_precise or torch.is_autocast_enabled(x.device.type):
+    if not both_precise or autocasts(x.device.type):
         slow: Tensor = type(norm).forward(norm, x)
         return slow
     quick: Tensor = RootMeanSquareNorm.apply(x, weight, norm.variance_epsilon)
@@ -57,7 +59,7 @@ def _norm_forward(norm: Any, x: Tensor) -> Tensor:
 
 
 def _gated_forward(layer: Any, x: Tensor) -> Tensor:
-    if torch.is_autocast_enabled(x.device.type):
+    if autocasts(x.device.type):
         slow: Tensor = type(layer).forward(layer, x)
         return slow
     result: Tensor = layer.down_proj(GatedSilu.apply(layer.gate_proj(x), layer.up_proj(x)))
