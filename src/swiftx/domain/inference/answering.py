@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from swiftx.domain.chat.messages import Conversation
@@ -19,8 +21,8 @@ from swiftx.domain.inference.results import (
     streamed_row,
     told,
 )
-from swiftx.domain.plans.inference import Completion, Request
-from swiftx.domain.ports.engine import InferenceEngine
+from swiftx.domain.plans.inference import Completion, Delta, Request
+from swiftx.domain.ports.engine import InferenceEngine, Ticket
 from swiftx.domain.ports.terminal import Terminal
 from swiftx.errors import BackendError, DataError, SwiftxError
 
@@ -87,6 +89,31 @@ class Answering:
         answers |= self._generated(questions, requests)
         return [answers[index] for index in range(len(questions))]
 
+    def flowing(
+        self, questions: Iterable[tuple[int, Question]], *, ahead: int
+    ) -> Generator[tuple[int, Answer], None, None]:
+        """Yield the answers in order, while the engine has the next questions already.
+
+        Each question is a request of its own, so that the place of an answer that is over goes to the next
+        one at once. Closing the generator cancels what is under way.
+
+        Args:
+            questions: With their numbers in the data; see `batch`.
+            ahead: Most questions that the engine has at once, those that wait for room included; -1 for all.
+        """
+        under_way: deque[tuple[int, Question, _Outcome]] = deque()
+        try:
+            for number, question in questions:
+                under_way.append((number, question, self._submitted(question, number)))
+                # What is there is handed on at once: nothing of it is lost when the run is stopped.
+                while under_way and (under_way[0][2].is_there or len(under_way) == ahead):
+                    yield self._next_of(under_way)
+            while under_way:
+                yield self._next_of(under_way)
+        finally:
+            for _, _, outcome in under_way:
+                outcome.cancel()
+
     def streamed(self, question: Question, terminal: Terminal, *, number: int) -> Answer:
         """Answer one question on the terminal, as the text comes."""
         try:
@@ -121,6 +148,31 @@ class Answering:
                 yield delta.text
                 if delta.completion is not None and delta.completion.tool_calls:
                     yield told(delta.completion).removeprefix(delta.completion.text)
+
+    def _submitted(self, question: Question, number: int) -> _Outcome:
+        """Hand a question to the engine; what is wrong with it is its outcome."""
+        outcome = _Outcome()
+        (request,) = self._requests([question])
+        try:
+            if isinstance(request, SwiftxError):
+                raise request
+            outcome.ticket = self._engine.submit(_seeded(request, number), outcome.hear)
+        except SwiftxError as error:
+            outcome.hear(error)
+        return outcome
+
+    def _next_of(self, under_way: deque[tuple[int, Question, _Outcome]]) -> tuple[int, Answer]:
+        """Wait for the first of the answers under way, and take it out."""
+        number, question, outcome = under_way[0]
+        completion = outcome.wait()
+        under_way.popleft()
+        if isinstance(completion, SwiftxError):
+            return number, _failed(question, completion)
+        return number, self._answered(question, completion)
+
+    def _answered(self, question: Question, completion: Completion) -> Answer:
+        row = result_row(question, self._whole(completion))
+        return Answer(row, completion.prompt_tokens, completion.generated_tokens)
 
     def _written(self, request: Request, terminal: Terminal) -> Completion:
         completion: Completion | None = None
@@ -160,17 +212,40 @@ class Answering:
                 answers |= self._generated(questions, {index: request})
             return answers
         return {
-            index: Answer(
-                result_row(questions[index], self._whole(completion)),
-                completion.prompt_tokens,
-                completion.generated_tokens,
-            )
+            index: self._answered(questions[index], completion)
             for index, completion in zip(requests, completions, strict=True)
         }
 
     def _whole(self, completion: Completion) -> Completion:
         """Return the completion with what the template had begun the answer with."""
         return replace(completion, text=self._asker.prefix + completion.text)
+
+
+class _Outcome:
+    """What the engine tells of one request."""
+
+    def __init__(self) -> None:
+        self.ticket: Ticket | None = None
+        self._heard: SimpleQueue[Completion | SwiftxError] = SimpleQueue()
+
+    def hear(self, piece: Delta | SwiftxError) -> None:
+        """Take a piece; only the last one, or an error, is kept."""
+        if isinstance(piece, SwiftxError):
+            self._heard.put(piece)
+        elif piece.completion is not None:
+            self._heard.put(piece.completion)
+
+    @property
+    def is_there(self) -> bool:
+        return not self._heard.empty()
+
+    def wait(self) -> Completion | SwiftxError:
+        """Return the answer, or why there is none."""
+        return self._heard.get()
+
+    def cancel(self) -> None:
+        if self.ticket is not None:
+            self.ticket.cancel()
 
 
 def _seeded(request: Request, number: int) -> Request:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 from swiftx.domain.args.commands.infer import InferArgs
 from swiftx.domain.datasets.pipeline import PreparedRows, prepare
 from swiftx.domain.datasets.plan import data_plan
 from swiftx.domain.datasets.report import summary as data_summary
 from swiftx.domain.datasets.sampling import sampled
-from swiftx.domain.inference.answering import Answer, RowAnswering
+from swiftx.domain.inference.answering import Answer, Answering, RowAnswering
 from swiftx.domain.inference.batching import batches
 from swiftx.domain.inference.ledger import Kept, Ledger, run_digest
 from swiftx.domain.inference.metrics import evaluate
@@ -18,6 +19,8 @@ from swiftx.domain.usecases.infer_ports import InferFacts, InferOutcome, InferPo
 from swiftx.errors import DataError, SwiftxError
 
 _JUDGED_AT_ONCE = 64
+_AHEAD = 8
+"""Rows that the engine has, for each that it answers at once: room for answers that wait for a longer one."""
 
 
 def rows_to_answer(args: InferArgs, ports: InferPorts, facts: InferFacts) -> PreparedRows:
@@ -99,9 +102,15 @@ def _answers(
             question = answering.question(rows[number])
             yield number, answering.streamed(question, desk.ports.terminal, number=number)
         return
+    if isinstance(answering, Answering) and args.infer_backend == "pt" and args.base_url is None:
+        asked = ((number, answering.question(rows[number])) for number in desk.left)
+        size = args.max_batch_size
+        ahead = size * _AHEAD if size > 1 else size
+        with closing(answering.flowing(asked, ahead=ahead)) as answers:
+            yield from answers
+        return
     # The other engines make batches of their own, of all that they are given.
-    here = args.infer_backend == "pt" and args.base_url is None
-    size = args.max_batch_size if here else args.write_batch_size
+    size = args.write_batch_size
     if args.task_type != "causal_lm" and args.base_url is None:
         size = _JUDGED_AT_ONCE  # of which the engine makes batches of rows of like length
     for batch in batches(desk.left, size):
