@@ -84,7 +84,7 @@ def test_numbers_of_16_bits_and_autocasting_are_left_to_transformers(tiny_model:
 
 
 def test_a_subclass_keeps_its_own_forward() -> None:
-    class Shifted(LlamaRMSNorm):  # type: ignore[misc]
+    class Shifted(LlamaRMSNorm):
         def forward(self, x: Tensor) -> Tensor:
             shifted: Tensor = super().forward(x) + 1.0
             return shifted
