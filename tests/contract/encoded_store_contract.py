@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from swiftx.domain.plans.encoded import IGNORE, Encoded, Part
+from swiftx.domain.plans.encoded import IGNORE, Encoded, EncodedBlock, Part
 from swiftx.domain.ports.encoded import EncodedStore
 
 ROWS = (
@@ -74,6 +74,21 @@ class EncodedStoreContract:
         rows = writer.finish()
 
         assert plain(rows) == plain(PARTED)
+
+    def test_a_block_comes_back_as_its_rows(self, store: EncodedStore) -> None:
+        block = EncodedBlock(
+            input_ids=array("i", [5, 6, 7, 8]),
+            labels=array("i", [IGNORE, 6, IGNORE, 8]),
+            ends=array("q", [0, 2, 4]),
+            rows=range(7, 9),
+        )
+        writer = store.draft().writer("train")
+
+        for rows in (ROWS, block, PARTED, block):
+            writer.add(rows)
+
+        expected = [*ROWS, *block, *PARTED, *block]
+        assert plain(writer.finish()) == plain(expected)
 
     def test_numbers_are_arrays(self, store: EncodedStore) -> None:
         writer = store.draft().writer("train")

@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, chain
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from swiftx.domain.chat.rows import StandardRow, plain_row
 from swiftx.domain.datasets.statistics import Bin, RowStatistics, SortedLengths, histogram_lines
 from swiftx.domain.datasets.survey import Survey
 from swiftx.domain.plans.data import RowOrigin
-from swiftx.domain.plans.encoded import IGNORE, Encoded, Part
+from swiftx.domain.plans.encoded import IGNORE, Encoded, EncodedBlock, Part
 
 BOS, END, BREAK = 1, 2, 3
 
@@ -275,3 +276,61 @@ def test_counted_lengths_are_the_sorted_ones(lengths: list[int]) -> None:
     assert counted[1:-1] == listed[1:-1]
     with pytest.raises(IndexError):
         counted[len(listed)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(IDS, min_size=1, max_size=6),
+            st.lists(st.booleans(), min_size=6, max_size=6),
+            st.sampled_from([[END], [END, BREAK], [7]]),
+            st.sampled_from(["a", "a", "a", "b <|end|>"]),
+        ),
+        max_size=4,
+    )
+)
+def test_a_block_counts_as_its_rows_do_or_not_at_all(
+    drawn: list[tuple[list[int], list[bool], list[int], str]],
+) -> None:
+    at_once, one_by_one = (
+        Survey(ends=[(END, BREAK), (END,)], bos=BOS, control_tokens=["<|end|>"]) for _ in range(2)
+    )
+    block = EncodedBlock(
+        input_ids=array("i", chain.from_iterable([*ids, *end] for ids, _, end, _ in drawn)),
+        labels=array(
+            "i",
+            chain.from_iterable(
+                [IGNORE, *_labels(ids, trained)[1:], *end] for ids, trained, end, _ in drawn
+            ),
+        ),
+        ends=array("q", accumulate((len(ids) + len(end) for ids, _, end, _ in drawn), initial=0)),
+        rows=range(len(drawn)),
+    )
+    rows = [
+        plain_row({"messages": [{"role": "user", "content": text, "loss": None}]})
+        for *_, text in drawn
+    ]
+    for row, encoded in zip(rows, block, strict=True):
+        one_by_one.add(row, [encoded], RowOrigin("a", encoded.row))
+
+    counted = at_once.add_block(rows, block)
+
+    noticed = bool(one_by_one.counts.notes.of)
+    assert not (counted and noticed)
+    assert at_once.statistics() == (one_by_one if counted else Survey()).statistics()
+
+
+def test_plain_rows_that_end_alike_are_counted_at_once() -> None:
+    survey = Survey(
+        ends=[(END,)], bos=END
+    )  # where one row ends and the next begins nothing is doubled
+    block = EncodedBlock(
+        input_ids=array("i", [END, 7, END, END, 8, END]),
+        labels=array("i", [IGNORE, 7, END, IGNORE, 8, END]),
+        ends=array("q", [0, 3, 6]),
+        rows=range(2),
+    )
+    row = plain_row({"messages": [{"role": "user", "content": "a", "loss": None}]})
+
+    assert survey.add_block([row, row], block)
+    assert (survey.counts.kept, survey.counts.trained) == (2, 4)

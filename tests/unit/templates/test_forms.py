@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.fakes.tokenizer import CONTROL_TOKENS, ByteTokenizer
 
 from swiftx.domain.chat.rows import StandardRow, conversation_of
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.plans.encoded import Encoded, EncodedBlock
 from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.ports.tokenizer import Affixes
 from swiftx.domain.templates import registry
@@ -33,6 +33,9 @@ def _template(**options: Any) -> ChatTemplate:
     return ChatTemplate(plan, ByteTokenizer(special=SPECIAL, affixes=Affixes((3,), (4,))))
 
 
+PLAIN = ChatTemplate(
+    TemplatePlan(name="chatml", today=date(2026, 1, 1)), ByteTokenizer(special=SPECIAL)
+)
 TEMPLATES = {name: _template(name=name) for name in NAMES}
 
 
@@ -100,6 +103,25 @@ def test_every_template_gives_the_ids_and_labels_of_rendering(
 def test_so_does_every_option(options: dict[str, Any], rows: list[StandardRow]) -> None:
     for quick, slow in _both(_template(**options), rows):
         assert quick is None or quick == slow
+
+
+def test_plain_rows_are_one_block() -> None:
+    row = {
+        "messages": [
+            {"role": role, "content": f"{role} says", "loss": None}
+            for role in ("user", "assistant") * 2
+        ]
+    }
+    turns = plain_turns(row)
+
+    for template, is_block in (
+        (PLAIN, True),
+        (TEMPLATES["chatml"], False),
+    ):  # which begins with an id
+        encoded = template.encode_turns([turns, turns], range(5, 7))
+
+        assert isinstance(encoded, EncodedBlock) == is_block
+        assert [row and row.row for row in encoded] == [5, 6]
 
 
 def test_most_templates_serve_plain_rows() -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, overload
 import pyarrow as pa
 import pyarrow.ipc
 
-from swiftx.domain.plans.encoded import SIDES, Encoded, Part
+from swiftx.domain.plans.encoded import SIDES, Encoded, EncodedBlock, Part
 from swiftx.domain.ports.encoded import StoredRows
 from swiftx.errors import DataError, StorageError
 
@@ -52,10 +52,15 @@ class ArrowWriter:
             raise _failure(path, error) from error
 
     def add(self, rows: Sequence[Encoded]) -> None:
+        if isinstance(rows, EncodedBlock):
+            self._waiting.add_block(rows)
+            rows = ()
         for row in rows:
             self._waiting.add(row)
             if self._waiting.tokens >= _TOKENS_A_BATCH:
                 self._flush()
+        if self._waiting.tokens >= _TOKENS_A_BATCH:
+            self._flush()
 
     def finish(self) -> ArrowRows:
         self._flush()
@@ -184,6 +189,22 @@ class _Batch:
         self._channels.append(row.channel)
         self._cuts.append(row.cut)
         self.numbers.append(row.row)
+
+    def add_block(self, block: EncodedBlock) -> None:
+        count = len(block)
+        for name, column, numbers in (
+            ("ids", self._ids, block.input_ids),
+            ("labels", self._labels, block.labels),
+        ):
+            self._ends[name].extend(map(len(column).__add__, block.ends[1:]))
+            column += numbers
+        for name in ("weights", "parts", "targets"):  # empty lists: they end where the last one did
+            self._ends[name] += self._ends[name][-1:] * count
+        for absent in (self._whole, self._untargeted, self._unweighted):
+            absent += [True] * count
+        self._channels += [None] * count
+        self._cuts += array("i", [0]) * count
+        self.numbers.extend(block.rows)
 
     def arrow(self) -> pa.RecordBatch:
         columns = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from swiftx.domain.chat.rows import MEDIA, PREFIXES, PlainRow, StandardRow
 from swiftx.domain.datasets.statistics import Counts, RowStatistics
 from swiftx.domain.plans.data import RowOrigin
-from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.plans.encoded import IGNORE, Encoded, EncodedBlock
 from swiftx.domain.templates.chat_template import ChatTemplate
 from swiftx.domain.templates.control_tokens import forgery
 
@@ -91,6 +92,36 @@ class Survey:
             if not (quiet and len(pieces) == 1 and self._counted(pieces[0])):
                 parts = [part for piece in pieces for part in sequences(piece)]
                 self.add(row, parts, origin(pieces[0].row))
+
+    def add_block(self, rows: Sequence[StandardRow], block: EncodedBlock) -> bool:
+        """Count rows as `add` does, all at once; False, and no row counted, if one is to be noticed."""
+        if not (len(block) and self._are_plain(rows)):
+            return False
+        if self._twice_bos is not None:
+            starts = set(block.ends)
+            if any(at + 1 not in starts for at in _places(block.input_ids, self._twice_bos)):
+                return False
+        if not self._all_end(block) or any(
+            block.labels[start] != IGNORE for start in block.ends[:-1]
+        ):
+            return False
+        self.counts.kept += len(block)
+        self.counts.lengths.update(block.lengths)
+        trained = len(block.labels) - _count_ignored(block.labels)
+        self.counts.trained = (self.counts.trained or 0) + trained
+        return True
+
+    def _all_end(self, block: EncodedBlock) -> bool:
+        """Whether every row trains the same end last, and therefore something."""
+        labels, starts = block.labels, block.ends
+        for wanted in self._ends:
+            count = len(wanted)
+            if all(
+                end - count > start and labels[end - count : end] == wanted
+                for start, end in pairwise(starts)
+            ):
+                return True
+        return False
 
     def drop(self, reason: str, origin: RowOrigin, detail: str) -> None:
         """Count a row that cannot be used."""
@@ -179,8 +210,14 @@ def _contains(ids: array[int], part: array[int]) -> bool:
     """Whether the ids follow one another somewhere; mostly they do at the very end."""
     if ids[-len(part) :] == part:
         return True
+    return next(_places(ids, part), None) is not None
+
+
+def _places(ids: array[int], part: array[int]) -> Iterator[int]:
+    """Yield where the ids follow one another."""
     whole, wanted = ids.tobytes(), part.tobytes()
     place = whole.find(wanted)
-    while place % ids.itemsize and place != -1:
+    while place != -1:
+        if place % ids.itemsize == 0:
+            yield place // ids.itemsize
         place = whole.find(wanted, place + 1)
-    return place != -1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import sub
+from typing import NamedTuple, overload
 
 IGNORE = -100
 """Label of a token that is not trained (the convention of torch's cross entropy)."""
@@ -50,3 +52,45 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+
+class EncodedBlock(Sequence[Encoded]):
+    """Rows of one sequence each, end to end: nothing but token ids and labels.
+
+    No object is made of a row before it is asked for, so many rows are handed on at the cost of one.
+
+    Args:
+        input_ids: C ints of all rows, shape (T,).
+        labels: C ints, shape (T,).
+        ends: C long longs, shape (N + 1,); row i has the tokens from `ends[i]` to before `ends[i + 1]`.
+        rows: Their indices in their data set, shape (N,).
+    """
+
+    def __init__(
+        self, *, input_ids: array[int], labels: array[int], ends: array[int], rows: Sequence[int]
+    ) -> None:
+        self.input_ids = input_ids
+        self.labels = labels
+        self.ends = ends
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Encoded]: ...
+    def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
+        place = range(len(self))[index]
+        if isinstance(place, range):
+            return [self[each] for each in place]
+        tokens = slice(self.ends[place], self.ends[place + 1])
+        return Encoded(
+            input_ids=self.input_ids[tokens], labels=self.labels[tokens], row=self.rows[place]
+        )
+
+    @property
+    def lengths(self) -> array[int]:
+        """Tokens of each row."""
+        return array("q", map(sub, self.ends[1:], self.ends))

@@ -14,7 +14,7 @@ from swiftx.domain.chat.pieces import Pieces, SpecialToken
 from swiftx.domain.chat.tool_calling import AgentTemplate
 from swiftx.domain.loss_scales import registry as loss_scales
 from swiftx.domain.loss_scales.base import LossScale
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.plans.encoded import Encoded, EncodedBlock
 from swiftx.domain.plans.templating import TemplatePlan
 from swiftx.domain.ports.tokenizer import Affixes, Tokenizer
 from swiftx.domain.templates import registry
@@ -129,7 +129,7 @@ class ChatTemplate:
 
     def encode_turns(
         self, conversations: Sequence[Turns | None], rows: Sequence[int]
-    ) -> list[Encoded | TooLong | None]:
+    ) -> EncodedBlock | list[Encoded | TooLong | None]:
         """Return what `encode_arrays` does of conversations that need no rendering, many times faster.
 
         Args:
@@ -137,7 +137,8 @@ class ChatTemplate:
             rows: The conversations' numbers.
 
         Returns:
-            One outcome a conversation; None for one that is left to `encode_arrays`.
+            One outcome a conversation, None for one that is left to `encode_arrays`; or all of them as one
+            block, where there is nothing else.
         """
         if self._trained_own is not None or self._sanitizer is not None:
             return [None] * len(conversations)
@@ -145,7 +146,10 @@ class ChatTemplate:
             conversations, self._tokenizer, turn_end=array("i", self._turn_end), rows=rows
         )
         limit = self.plan.max_length
-        if limit is None:
+        if isinstance(encoded, EncodedBlock):
+            if limit is None or max(encoded.lengths, default=0) <= limit:
+                return encoded
+        elif limit is None:
             return list(encoded)
         return [
             each if each is None or len(each.input_ids) <= limit else self._shortened(each)

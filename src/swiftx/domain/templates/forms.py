@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, pairwise
+from operator import sub
 from typing import NamedTuple
 
 from swiftx.domain.chat.messages import Conversation, Message
 from swiftx.domain.chat.pieces import SpecialToken
 from swiftx.domain.chat.rows import PLAIN_ROLES, PlainRow, StandardRow
-from swiftx.domain.plans.encoded import IGNORE, Encoded
+from swiftx.domain.plans.encoded import IGNORE, Encoded, EncodedBlock
 from swiftx.domain.ports.tokenizer import FlatTokens, Tokenizer
 from swiftx.domain.templates.encode import runs
 from swiftx.domain.templates.render import RenderOptions, render
@@ -83,15 +84,25 @@ class _Run(NamedTuple):
     trained: bool
 
 
+class _Stretch(NamedTuple):
+    """Runs from `first` to before `end`; `between`: what is trained stands before and after them."""
+
+    first: int
+    end: int
+    between: bool
+
+
 class _Form(NamedTuple):
     """What is written around the messages of a row.
 
     Attributes:
         texts: Number of runs that are texts.
+        untrained: Stretches of runs that are not trained.
     """
 
     runs: tuple[_Run, ...]
     texts: int
+    untrained: tuple[_Stretch, ...]
 
 
 class Forms:
@@ -126,8 +137,10 @@ class Forms:
         *,
         turn_end: array[int],
         rows: Sequence[int],
-    ) -> list[Encoded | None]:
-        """Return conversations as tokens; None for one that must be rendered.
+    ) -> EncodedBlock | list[Encoded | None]:
+        """Return conversations as tokens, in a block where every one has a form of texts alone.
+
+        Among others, None stands for one that must be rendered.
 
         Args:
             conversations: None for one that is more than texts.
@@ -156,6 +169,9 @@ class Forms:
                 if text is not None
             ]
         tokens = tokenizer.encode_flat(texts)
+        block = _block(found, tokens, turn_end=turn_end, rows=rows)
+        if block is not None:
+            return block
         return [
             None if each is None else _labelled(*each, tokens, turn_end=turn_end, row=row)
             for each, row in zip(found, rows, strict=True)
@@ -213,7 +229,48 @@ class Forms:
             next_one += len(numbers)
         if next_one < len(marked):
             return None
-        return _Form(tuple(form), sum(run.text is not None for run in form))
+        return _Form(
+            tuple(form),
+            sum(run.text is not None for run in form),
+            tuple(_stretches([run.trained for run in form])),
+        )
+
+
+def _stretches(trained: Sequence[bool]) -> Iterator[_Stretch]:
+    first = 0
+    for is_trained, runs_of in groupby(trained):
+        end = first + len(list(runs_of))
+        if not is_trained:
+            yield _Stretch(first, end, first > 0 and end < len(trained))
+        first = end
+
+
+def _block(
+    found: Sequence[tuple[_Form, int] | None],
+    tokens: FlatTokens,
+    *,
+    turn_end: array[int],
+    rows: Sequence[int],
+) -> EncodedBlock | None:
+    """Return all rows at once, with the labels of `_labelled`; None when one of them needs more than that."""
+    ids, ends = tokens
+    if None in found or 0 in map(sub, ends[1:], ends):
+        return None
+    labels = ids[:]
+    row_ends = array("q", [0])
+    close = len(turn_end)
+    for each in found:
+        if each is None or each[0].texts < len(each[0].runs):
+            return None
+        form, first = each
+        for start_run, end_run, between in form.untrained:
+            start, end = ends[first + start_run], ends[first + end_run]
+            if between and start + close <= end and ids[start : start + close] == turn_end:
+                start += close
+            labels[start:end] = _ignored(end - start)
+        labels[ends[first]] = IGNORE
+        row_ends.append(ends[first + form.texts])
+    return EncodedBlock(input_ids=ids, labels=labels, ends=row_ends, rows=rows)
 
 
 def _labelled(

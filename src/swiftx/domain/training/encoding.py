@@ -23,7 +23,7 @@ from swiftx.domain.datasets.sequences import (
 )
 from swiftx.domain.datasets.statistics import Counts, RowStatistics
 from swiftx.domain.datasets.survey import Survey
-from swiftx.domain.plans.encoded import Encoded
+from swiftx.domain.plans.encoded import Encoded, EncodedBlock
 from swiftx.domain.ports.encoded import RowWriter
 from swiftx.domain.ports.workers import Workers
 from swiftx.domain.templates.chat_template import ChatTemplate, Outcome
@@ -97,7 +97,7 @@ class _Refused(NamedTuple):
 class _Batch(NamedTuple):
     """What became of some rows."""
 
-    rows: list[Encoded]
+    rows: Sequence[Encoded]
     counts: Counts
     refused: _Refused | None = None
 
@@ -117,9 +117,12 @@ def _batches(encoder: RowEncoder, *, strict: bool, workers: Workers | None) -> I
 def _batch(encoder: RowEncoder, strict: bool, span: range) -> _Batch:
     survey = Survey.of(encoder.template)
     origin = encoder.rows.origin
+    read = encoder.read(span)
+    if read.block is not None and survey.add_block(read.rows, read.block):
+        return _Batch(read.block, survey.counts)
     rows: list[StandardRow] = []
     encoded: list[Sequence[Encoded]] = []
-    for index, row, outcome in encoder.outcomes(span):
+    for index, row, outcome in encoder.outcomes(read):
         if isinstance(outcome, Encoded):
             rows.append(row)
             encoded.append(encoder.template.pieces(outcome))
@@ -150,11 +153,16 @@ class RowEncoder:
         self.template = template
         self.use = use
 
-    def outcomes(self, span: range) -> Iterator[tuple[int, StandardRow, Outcome]]:
-        """Yield what becomes of each row; all of them go through the tokenizer at once."""
-        rows = [self.rows[index] for index in span]
-        plain = map(plain_turns, rows) if self.use.purpose is Purpose.ANSWER else [None] * len(rows)
-        quick = self.template.encode_turns(list(plain), span)
+    def read(self, span: range) -> ReadRows:
+        """Return rows with what became of the plain ones; these go through the tokenizer at once."""
+        rows = list(map(self.rows.__getitem__, span))
+        is_plain = self.use.purpose is Purpose.ANSWER
+        plain = list(map(plain_turns, rows)) if is_plain else [None] * len(rows)
+        return ReadRows(span, rows, self.template.encode_turns(plain, span))
+
+    def outcomes(self, read: ReadRows) -> Iterator[tuple[int, StandardRow, Outcome]]:
+        """Yield what becomes of each row; those that are left go through the tokenizer at once."""
+        span, rows, quick = read
         left = [index for index, outcome in zip(span, quick, strict=True) if outcome is None]
         rendered = self._rendered(left, [rows[index - span.start] for index in left])
         for index, row, outcome in zip(span, rows, quick, strict=True):
@@ -212,6 +220,19 @@ class RowEncoder:
         )
 
 
+class ReadRows(NamedTuple):
+    """Rows, and what became of them already; None for one that is left."""
+
+    span: range
+    rows: list[StandardRow]
+    quick: EncodedBlock | list[Encoded | TooLong | None]
+
+    @property
+    def block(self) -> EncodedBlock | None:
+        """All rows at once, where none needs more than that."""
+        return self.quick if isinstance(self.quick, EncodedBlock) else None
+
+
 class _Read(NamedTuple):
     """A row before it becomes tokens."""
 
@@ -262,7 +283,9 @@ class LazyRows(Sequence[Encoded]):
         draws = random.Random(index)
         chosen = index
         for _ in range(1 if self._strict else _TRIES):
-            ((_, _, outcome),) = self._encoder.outcomes(range(chosen, chosen + 1))
+            ((_, _, outcome),) = self._encoder.outcomes(
+                self._encoder.read(range(chosen, chosen + 1))
+            )
             if isinstance(outcome, Encoded):
                 return outcome
             first = first or said(outcome)

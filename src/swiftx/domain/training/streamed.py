@@ -204,7 +204,7 @@ class TokenStream:
         prepared = PreparedRows([row for row, _ in rows], [origin for _, origin in rows])
         encoder = RowEncoder(prepared, self._template, self._use)
         encoded: list[Sequence[Encoded]] = []
-        for index, _, outcome in encoder.outcomes(range(len(rows))):
+        for index, _, outcome in encoder.outcomes(encoder.read(range(len(rows)))):
             if isinstance(outcome, Encoded):
                 encoded.append(self._template.pieces(outcome))
                 continue
