@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
 ROOT = Path(__file__).parents[2]
 TORCHRUN = "swiftx.adapters.launchers.elastic"
 
@@ -43,3 +46,12 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def measured(folder: Path, name: str) -> list[float]:
     """Return the values that were logged under a name."""
     return [line[name] for line in lines(folder) if name in line]
+
+
+def same_weights(first: Path, second: Path, *, tolerance: float) -> None:
+    """Assert that two checkpoints hold the same tensors, whole models or adapters."""
+    (name,) = (file.name for file in first.glob("*.safetensors"))
+    expected, found = load_file(first / name), load_file(second / name)
+    assert found.keys() == expected.keys()
+    for key, tensor in expected.items():
+        torch.testing.assert_close(found[key], tensor, atol=tolerance, rtol=0.0, msg=key)

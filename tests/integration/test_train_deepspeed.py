@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
-from tests.integration.processes import measured, sft_in_processes
+from tests.integration.processes import measured, same_weights, sft_in_processes
 from tests.integration.sft_run import sft
 from transformers import TrainingArguments
 from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
@@ -76,8 +74,8 @@ def test_two_processes_train_and_resume_as_one_does_without_deepspeed(
     for name in SAME:
         assert measured(two, name) == pytest.approx(measured(one, name), abs=1e-4), name
     assert measured(again, "loss") == measured(two, "loss")[2:]
-    _same_weights(one / "checkpoint-4", two / "checkpoint-4", tolerance=1e-4)
-    _same_weights(two / "checkpoint-4", again / "checkpoint-4", tolerance=0.0)
+    same_weights(one / "checkpoint-4", two / "checkpoint-4", tolerance=1e-4)
+    same_weights(two / "checkpoint-4", again / "checkpoint-4", tolerance=0.0)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +108,3 @@ def test_a_configuration_that_contradicts_the_arguments_is_told_with_both_values
 
     (error,) = caught.value.errors
     assert "ds gradient_clipping=7.0 vs hf max_grad_norm=1.0" in error.message
-
-
-def _same_weights(first: Path, second: Path, *, tolerance: float) -> None:
-    (name,) = (file.name for file in first.glob("*.safetensors"))
-    expected, found = load_file(first / name), load_file(second / name)
-    assert found.keys() == expected.keys()
-    for key, tensor in expected.items():
-        torch.testing.assert_close(found[key], tensor, atol=tolerance, rtol=0.0, msg=key)

@@ -16,6 +16,7 @@ from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
+from swiftx.adapters.trainers.fsdp import fsdp_arguments
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.domain.training.liger import liger_kernels
@@ -102,8 +103,9 @@ OWN: Mapping[str, str] = {
     "fp16_backend": "one backend is left",
     "fp16_opt_level": "belonged to apex, which is gone",
     "fp16_full_eval": "transformers casts outside of training only",
-    "fsdp": "refused before training until FSDP is built",
+    "fsdp": "comes with the plan, with its configuration",
     "fsdp_config": "goes with fsdp",
+    "parallelism_config": "goes with fsdp",
     "fsdp_min_num_params": "goes with fsdp",
     "fsdp_transformer_layer_cls_to_wrap": "goes with fsdp",
     "generation_config": "goes with predict_with_generate",
@@ -189,8 +191,14 @@ def _settled(plan: TrainPlan, values: Values) -> Values:
         zero_stage(plan.deepspeed) == 3
     ):  # the other kind fetches weights in an order it did not plan
         kwargs = {"use_reentrant": True, **(kwargs or {})}
+    sharded = {} if plan.fsdp is None else fsdp_arguments(plan.fsdp)
+    if plan.fsdp is not None:
+        kwargs = {"use_reentrant": False, **(kwargs or {})}
+        if plan.fsdp.activation_checkpointing:
+            sharded |= _checkpointing({"gradient_checkpointing": True})
     return {
         **values,
+        **sharded,
         _KWARGS: kwargs,
         # The loss reaches every trained parameter, unless layers take turns.
         "ddp_find_unused_parameters": bool(unused) or plan.lisa is not None,

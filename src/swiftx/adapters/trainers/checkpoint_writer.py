@@ -83,7 +83,13 @@ class CheckpointWriter:
         staging: str,
         weights: dict[str, Tensor] | None = None,
     ) -> None:
-        """Write weights (the model's own where none are given), arguments and state into the folder."""
+        """Write weights (the model's own where none are given), arguments and state into the folder.
+
+        A process that does not write only learns which checkpoint is the best: all load it together.
+        """
+        self._note_best(state)
+        if not self._leads:
+            return
         folder = Path(staging)
         if has_adapter(model):
             save_adapter(model, folder)
@@ -96,10 +102,12 @@ class CheckpointWriter:
         torch.save(arguments, folder / "training_args.bin")
         write_json(folder / "args.json", self._plan.args_json)
         write_json(folder / "additional_config.json", self._plan.additional_config)
+        state.save_to_json(str(folder / STATE_FILE))
+
+    def _note_best(self, state: TrainerState) -> None:
         self._best = self._best_of(state)
         if self._best is not None:
             state.best_model_checkpoint = str(self._best)
-        state.save_to_json(str(folder / STATE_FILE))
 
     def _best_of(self, state: TrainerState) -> Path | None:
         """Return the best checkpoint so far: this one, or an earlier one that is still there."""

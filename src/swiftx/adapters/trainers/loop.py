@@ -21,6 +21,7 @@ from swiftx.adapters.trainers.answering import Answers
 from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import ROWS, EncodedRows, Numbered, NumberedRows
+from swiftx.adapters.trainers.fsdp import is_spread
 from swiftx.adapters.trainers.galore import galore_adamw
 from swiftx.adapters.trainers.head_loss import may_use_parts
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
@@ -71,6 +72,7 @@ class Loop(ShardedTrainer):
         objective = _objective(plan, model, arguments)
         if plan.padding_free:
             keep_documents_apart(model, compiled=arguments.torch_compile)
+        self._plan = plan  # the base asks for it
         super().__init__(
             model=model,
             args=arguments,
@@ -80,7 +82,6 @@ class Loop(ShardedTrainer):
         )
         self.model_accepts_loss_kwargs = True  # makes the loop count the tokens of a whole step
         self.optimizer: Any  # the base sets it, without a type
-        self._plan = plan
         self._writer = writer
         self._log = log
         self._order: EpochBatches | None = None
@@ -327,8 +328,7 @@ class Loop(ShardedTrainer):
                 if self._ranks is not None and self.args.should_save:
                     self._ranks.save(Path(staging))
             with self.whole_weights() as weights:
-                if self.args.should_save:
-                    self._writer.write(self.model, self.args, self.state, staging, weights)
+                self._writer.write(self.model, self.args, self.state, staging, weights)
 
     def _remember_log(self) -> None:
         """Put the sums of the unfinished log interval into the state, so that a resumed run logs the same."""
@@ -360,7 +360,7 @@ class Loop(ShardedTrainer):
             self._meter.restore(kept)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not self._plan.resume_only_model:
+        if not self._plan.resume_only_model and not is_spread(self.model):
             load_weights(self.model, Path(resume_from_checkpoint))
             if self._ranks is not None:
                 self._ranks.load(Path(resume_from_checkpoint))

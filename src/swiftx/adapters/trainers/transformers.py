@@ -32,7 +32,7 @@ from swiftx.adapters.trainers.optimisers import require_optimiser
 from swiftx.adapters.trainers.plugin_parts import plugin_callbacks
 from swiftx.adapters.trainers.processes import leave_at_exit
 from swiftx.adapters.trainers.run_log import RunLog
-from swiftx.adapters.trainers.sharding import parameter_sizes
+from swiftx.adapters.trainers.sharding import parameter_sizes, spreads_weights
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.plans.loading import ModelHandle
 from swiftx.domain.plans.training import TrainOutcome, TrainPlan
@@ -40,7 +40,6 @@ from swiftx.domain.ports.batch_stream import BatchStream
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.ports.trainer import StepObserver
 from swiftx.domain.training.checkpoints import STATE_FILE
-from swiftx.domain.training.deepspeed import zero_stage
 from swiftx.domain.training.summary import share
 from swiftx.errors import (
     ArgError,
@@ -91,7 +90,7 @@ class TransformersTrainer:
         writer = CheckpointWriter(plan, tokenizer, leads=leads, observer=observer)
         writer.recover()
         # Compiling fuses the operations itself; weights that are spread are whole in their own layers only.
-        if not arguments.torch_compile and zero_stage(plan.deepspeed) < 3:
+        if not (arguments.torch_compile or spreads_weights(plan)):
             quicken_lora(cast(nn.Module, model))
             quicken_layers(cast(nn.Module, model))
         log = RunLog(plan.output_dir)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swiftx.domain.plans.inference import Request
+from swiftx.domain.plans.sharding import FsdpPlan
 from swiftx.domain.plans.tasks import TaskPlan
 from swiftx.domain.plans.tuning import GaLorePlan, LisaPlan
 
@@ -111,6 +112,7 @@ class TrainPlan:
         galore: Project gradients to a low rank; None leaves the optimiser to the trainer's arguments.
         deepspeed: DeepSpeed's configuration, with `auto` where the trainer's arguments decide; None trains
             without it.
+        fsdp: How PyTorch spreads the model over the processes; None where it does not.
         swanlab: The experiment of `--report_to swanlab` (or `all`, where it is installed); None without.
         plots: Draw `images/*.png` from the log at the end.
         statistics: What the last line of logging.jsonl says of the data.
@@ -146,6 +148,7 @@ class TrainPlan:
     lisa: LisaPlan | None = None
     galore: GaLorePlan | None = None
     deepspeed: Mapping[str, Any] | None = None
+    fsdp: FsdpPlan | None = None
     swanlab: SwanlabPlan | None = None
     plots: bool = True
     statistics: Mapping[str, Any] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from swiftx.domain.ports.system import Storage
 from swiftx.domain.training.checkpoints import STATE_FILE, newest
 from swiftx.domain.training.deepspeed import deepspeed_config
 from swiftx.domain.training.extensions import LOSSES, METRICS, OPTIMIZERS
+from swiftx.domain.training.fsdp import fsdp_plan
 from swiftx.domain.training.galore import galore_plan
 from swiftx.domain.training.task import loss_name, measured_names, metric_sees
 from swiftx.errors import ArgError, NotFound, UsageError
@@ -120,6 +121,7 @@ def train_plan(
         lisa=_lisa(args),
         galore=galore_plan(args),
         deepspeed=deepspeed_config(args),
+        fsdp=fsdp_plan(args),
         swanlab=_swanlab(args),
         statistics=statistics,
     )

@@ -57,7 +57,8 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "use_cpu torch_compile torch_compile_backend torch_compile_mode torchdynamo torch_empty_cache_steps "
     "auto_find_batch_size neftune_noise_alpha label_smoothing_factor enable_dft_loss use_logits_to_keep "
     "acc_strategy average_tokens_across_devices full_determinism debug use_cache skip_memory_metrics "
-    "deepspeed zero_hpz_partition_size "
+    "deepspeed zero_hpz_partition_size fsdp fsdp_config fsdp_min_num_params "
+    "fsdp_transformer_layer_cls_to_wrap parallelism_config "
     "accelerator_config ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph "
     # data loading
     "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
@@ -90,7 +91,7 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 NOT_BUILT = _words(
     "sequence_parallel_size "
     "eval_use_evalscope eval_dataset use_flash_ckpt batch_eval_metrics "
-    "deepspeed_autotp_size fsdp fsdp_config parallelism_config "
+    "deepspeed_autotp_size "
     "enable_jit_checkpoint save_on_each_node "
     "push_to_hub hub_model_id hub_private_repo"
 )
@@ -102,8 +103,8 @@ NO_EFFECT = _words(
     "freeze_aligner local_repo_path "
     # of something that is refused itself, or of generating
     "stream logprobs top_logprobs "
-    "eval_dataset_args eval_limit eval_generation_config extra_eval_args fsdp_min_num_params "
-    "fsdp_transformer_layer_cls_to_wrap hub_strategy hub_always_push hub_revision "
+    "eval_dataset_args eval_limit eval_generation_config extra_eval_args "
+    "hub_strategy hub_always_push hub_revision "
     "push_to_hub_organization "
     # accepted for old scripts
     "fp16_backend fp16_opt_level half_precision_backend jit_mode_eval mp_parameters overwrite_output_dir "

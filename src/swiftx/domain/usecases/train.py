@@ -18,6 +18,7 @@ from swiftx.domain.plans.training import TrainOutcome
 from swiftx.domain.plans.tuning import FullPlan, LoraPlan, PeftPlan, TunerPlan
 from swiftx.domain.ports.tokenizer import Tokenizer
 from swiftx.domain.training.deepspeed import deepspeed_config, zero_stage
+from swiftx.domain.training.fsdp import fsdp_plan, refuse_fsdp
 from swiftx.domain.training.liger import refuse_liger
 from swiftx.domain.training.optimisers import refuse_optimiser
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
@@ -67,6 +68,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     _refuse_spread_adapters(args, tuning)
     refuse_answering(args)
     device = "cpu" if args.use_cpu else facts.device.kind
+    refuse_fsdp(args, tuning, device=device, world_size=facts.world_size)
     refuse_optimiser(args, device, world_size=facts.world_size)
     refuse_liger(args, device)
     refuse_untrainable(tuning, quantization_plan(args, facts.model, facts.device))
@@ -196,7 +198,7 @@ def _refuse_spread_adapters(args: TrainingArgs, plan: TunerPlan) -> None:
 
 def _loaded_on(args: TrainingArgs, facts: TrainFacts) -> DeviceFacts:
     """Return where weights are put first: in memory those that the devices will have parts of only."""
-    sharded = zero_stage(deepspeed_config(args)) == 3
+    sharded = zero_stage(deepspeed_config(args)) == 3 or fsdp_plan(args) is not None
     return replace(facts.device, kind="cpu") if sharded else facts.device
 
 
