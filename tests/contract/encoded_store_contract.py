@@ -13,7 +13,14 @@ from swiftx.domain.ports.encoded import EncodedStore
 
 ROWS = (
     Encoded(input_ids=[5, 6, 7], labels=[IGNORE, 6, 7], row=3),
-    Encoded(input_ids=[8], labels=[IGNORE], loss_weights=[0.5], row=1, channel="chat", cut=9),
+    Encoded(
+        input_ids=[8],
+        labels=[IGNORE],
+        loss_weights=array("d", [0.5]),  # as a template makes them
+        row=1,
+        channel="chat",
+        cut=9,
+    ),
     Encoded(input_ids=[], labels=[], row=0),
     Encoded(input_ids=[2**31 - 1, 0], labels=[], row=2**40),
 )

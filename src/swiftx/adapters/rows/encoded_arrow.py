@@ -174,7 +174,7 @@ class _Batch:
         self._ids.extend(row.input_ids)
         self._labels.extend(row.labels)
         if row.loss_weights is not None:
-            self._weights.extend(row.loss_weights)
+            self._weights.extend(iter(row.loss_weights))  # an array extends by its own kind only
         self._ends["ids"].append(len(self._ids))
         self._ends["labels"].append(len(self._labels))
         self._ends["weights"].append(len(self._weights))
