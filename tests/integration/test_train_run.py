@@ -340,9 +340,9 @@ def test_rows_that_are_all_too_long_name_their_file(arguments: dict[str, Any], r
 
 def test_what_is_not_built_is_refused_by_name(arguments: dict[str, Any]) -> None:
     with pytest.raises(NotBuiltYet) as caught:
-        sft({**arguments, "sequence_parallel_size": "2", "push_to_hub": "true"})
+        sft({**arguments, "save_on_each_node": "true", "push_to_hub": "true"})
 
-    assert "--sequence_parallel_size 2" in caught.value.message
+    assert "--save_on_each_node true" in caught.value.message
     assert "--push_to_hub true" in caught.value.message
 
 

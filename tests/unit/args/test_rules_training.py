@@ -103,6 +103,12 @@ STEPS = (
         2,
         facts=facts(world_size=4),
     ),
+    Decision(
+        rules.accumulation_fills_a_total_batch,
+        {"per_device_train_batch_size": 2, "sequence_parallel_size": 2},
+        4,
+        facts=facts(world_size=4),
+    ),
     Decision(rules.accumulation_fills_a_total_batch, {"per_device_train_batch_size": 0}, 16),
     Decision(rules.accumulation_fills_a_total_batch, _GRPO, 8),
     Decision(rules.accumulation_fills_a_total_batch, _GRPO, 2, facts=facts(world_size=4)),

@@ -40,13 +40,13 @@ def test_every_argument_has_one_place_where_a_service_answers() -> None:
 
 
 def test_everything_that_is_not_built_is_named_at_once() -> None:
-    args = InferArgs(model="m", task_type="embedding", streaming=True, sequence_parallel_size=2)
-    origin = dict.fromkeys(("task_type", "streaming", "sequence_parallel_size"), "cli")
+    args = InferArgs(model="m", task_type="embedding", streaming=True, cached_dataset=("c",))
+    origin = dict.fromkeys(("task_type", "streaming", "cached_dataset"), "cli")
 
     with pytest.raises(NotBuiltYet) as caught:
         INFER.refuse_unbuilt(args, origin, doing="answering")
 
-    for flag in ("--task_type embedding", "--streaming true", "--sequence_parallel_size 2"):
+    for flag in ("--task_type embedding", "--streaming true", "--cached_dataset c"):
         assert flag in caught.value.message
 
 

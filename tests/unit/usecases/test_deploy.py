@@ -178,7 +178,7 @@ def test_two_models_of_one_name_are_refused() -> None:
         World().deploy(adapters=("tiny=/runs/a",))
 
 
-@pytest.mark.parametrize("args", [{"sequence_parallel_size": 2}, {"multimodal": True}])
+@pytest.mark.parametrize("args", [{"num_labels": 2}, {"multimodal": True}])
 def test_what_is_not_built_is_refused(args: dict[str, Any]) -> None:
     world = World()
 

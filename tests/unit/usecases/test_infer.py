@@ -688,10 +688,10 @@ def test_everything_that_is_not_built_is_named_before_anything_is_loaded() -> No
     world = World()
 
     with pytest.raises(NotBuiltYet) as caught:
-        world.infer(val_dataset=("ten.jsonl",), tuner_backend="unsloth", sequence_parallel_size=2)
+        world.infer(val_dataset=("ten.jsonl",), tuner_backend="unsloth", streaming=True)
 
     assert "--tuner_backend unsloth" in caught.value.message
-    assert "--sequence_parallel_size 2" in caught.value.message
+    assert "--streaming true" in caught.value.message
     assert world.served == []
 
 

@@ -27,13 +27,19 @@ from swiftx.adapters.trainers.head_loss import may_use_parts
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
 from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
-from swiftx.adapters.trainers.meter import Meter, channels_of_all
+from swiftx.adapters.trainers.meter import Meter, channels_of_all, tokens_in
 from swiftx.adapters.trainers.objectives import Batch, Objective
+from swiftx.adapters.trainers.optimisers import optimiser_mode
 from swiftx.adapters.trainers.order import EpochBatches
 from swiftx.adapters.trainers.plugin_parts import plugin_optimizer, remember_callbacks
 from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
+from swiftx.adapters.trainers.sequence_parallel import (
+    SharedAttention,
+    SharedTokens,
+    process_grid,
+)
 from swiftx.adapters.trainers.sharding import ShardedTrainer, load_weights
 from swiftx.adapters.trainers.stream_feed import StreamEpochs, StreamFeed
 from swiftx.adapters.trainers.token_objective import TokenObjective
@@ -69,9 +75,15 @@ class Loop(ShardedTrainer):
         log: RunLog,
         answers: Answers | None = None,
     ) -> None:
+        grid = process_grid(arguments, plan)
         objective = _objective(plan, model, arguments)
         if plan.padding_free:
             keep_documents_apart(model, compiled=arguments.torch_compile)
+        self._shared: SharedAttention | None = None
+        if grid.group_size > 1:
+            assert isinstance(objective, TokenObjective)
+            self._shared = SharedAttention(model, grid, arguments.ddp_timeout_delta)
+            objective = SharedTokens(objective, self._shared)
         self._plan = plan  # the base asks for it
         super().__init__(
             model=model,
@@ -82,6 +94,7 @@ class Loop(ShardedTrainer):
         )
         self.model_accepts_loss_kwargs = True  # makes the loop count the tokens of a whole step
         self.optimizer: Any  # the base sets it, without a type
+        self._grid = grid
         self._writer = writer
         self._log = log
         self._order: EpochBatches | None = None
@@ -90,6 +103,7 @@ class Loop(ShardedTrainer):
             self._feed = StreamFeed(
                 train,
                 arguments,
+                grid,
                 batch_size=lambda: self._train_batch_size,
                 collate=self.data_collator,
                 loading=self._loading(),
@@ -99,6 +113,7 @@ class Loop(ShardedTrainer):
             self._order = EpochBatches(
                 train,
                 arguments,
+                grid,
                 batch_size=lambda: self._train_batch_size,
                 shuffle=plan.train_dataloader_shuffle,
                 packs=plan.packs,
@@ -125,9 +140,8 @@ class Loop(ShardedTrainer):
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Encoded]:
         """Return this process's share of the validation rows."""
-        mine = shard(
-            len(self.eval_dataset), rank=self.args.process_index, world_size=self.args.world_size
-        )
+        grid = self._grid
+        mine = shard(len(self.eval_dataset), rank=grid.group, world_size=grid.groups)
         size = self.args.eval_batch_size
         dealt = [list(mine[start : start + size]) for start in range(0, len(mine), size)]
         options = {**self._loading(), "collate_fn": self._objective.collate_validation}
@@ -167,6 +181,8 @@ class Loop(ShardedTrainer):
         count = count.to(device)
         if self.args.average_tokens_across_devices and self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
+        elif self._shared is not None:
+            count = self._shared.summed(count)
         return count.clamp(min=1)
 
     def compute_loss(
@@ -177,10 +193,12 @@ class Loop(ShardedTrainer):
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
         measured = self._objective.measure(model, inputs, training=True)
-        self._meter.add(measured, _tokens(inputs))
+        self._meter.add(measured, tokens_in(inputs))
         total = measured.loss / (1 if num_items_in_batch is None else num_items_in_batch)
         if self.args.average_tokens_across_devices:
             total = total * self.args.world_size  # the gradients of the processes are averaged
+        else:
+            total = total * self._grid.group_size  # a group's are the sum of its processes
         if self._ranks is not None:
             total = total + self._ranks.penalty() / self.current_gradient_accumulation_steps
         return (total, {}) if return_outputs else total
@@ -231,7 +249,7 @@ class Loop(ShardedTrainer):
     ) -> EvalLoopOutput:
         """Return the mean loss of a token (or row), the accuracy and the metrics over all processes."""
         self.model.eval()
-        _optimiser_mode(self.optimizer, "eval")
+        optimiser_mode(self.optimizer, "eval")
         precise = torch.float32 if self.args.device.type == "mps" else torch.float64
         sums = torch.zeros(4, dtype=precise, device=self.args.device)
         meter = Meter(self.args.device)
@@ -243,7 +261,7 @@ class Loop(ShardedTrainer):
                 continue
             items, seen = self._objective.items(inputs), measured.hits
             sums += torch.stack([measured.loss.to(precise), items, seen.right, seen.total])
-            meter.add(measured, _tokens(inputs))
+            meter.add(measured, tokens_in(inputs))
             results += measured.results
         loss, items, right, total = self._summed(sums).tolist()
         metrics = {"loss": loss / max(items, 1.0), **self._channel_losses(meter)}
@@ -319,7 +337,7 @@ class Loop(ShardedTrainer):
             return
         self.store_flos()
         self._remember_log()
-        _optimiser_mode(self.optimizer, "eval")  # the next step switches back
+        optimiser_mode(self.optimizer, "eval")  # the next step switches back
         with self._writer.writing(step, barrier=self.accelerator.wait_for_everyone) as staging:
             if not self.args.save_only_model:
                 self._save_optimizer_and_scheduler(staging)
@@ -374,13 +392,6 @@ class Loop(ShardedTrainer):
             super()._load_rng_state(checkpoint)
 
 
-def _tokens(inputs: Batch) -> Tensor:
-    """Return the number of tokens in a batch, padding excluded."""
-    if "attention_mask" in inputs:
-        return inputs["attention_mask"].sum()
-    return torch.tensor(inputs["input_ids"].numel(), device=inputs["input_ids"].device)
-
-
 def _objective(plan: TrainPlan, model: nn.Module, arguments: TrainingArguments) -> Objective:
     if plan.task is not None:
         return RowObjective(plan, plan.task, model)
@@ -390,9 +401,3 @@ def _objective(plan: TrainPlan, model: nn.Module, arguments: TrainingArguments) 
         label_smoothing=arguments.label_smoothing_factor,
         chunked=may_use_parts(arguments),
     )
-
-
-def _optimiser_mode(optimizer: Any, mode: str) -> None:
-    """Switch an optimiser that has modes (the schedule-free ones) before weights are looked at."""
-    if hasattr(optimizer, mode):
-        getattr(optimizer, mode)()

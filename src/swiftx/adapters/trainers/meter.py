@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swiftx.adapters.trainers.objectives import Measured
+from swiftx.adapters.trainers.objectives import Batch, Measured
 
 
 class Meter:
@@ -59,3 +59,10 @@ def channels_of_all(parts: list[dict[str, list[float]]]) -> dict[str, list[float
         name: [sum(part.get(name, (0.0, 0.0))[place] for part in parts) for place in (0, 1)]
         for name in names
     }
+
+
+def tokens_in(inputs: Batch) -> Tensor:
+    """Return the number of tokens in a batch, padding excluded."""
+    if "attention_mask" in inputs:
+        return inputs["attention_mask"].sum()
+    return torch.tensor(inputs["input_ids"].numel(), device=inputs["input_ids"].device)

@@ -1,8 +1,9 @@
-"""Optimisers of other libraries: whether they are here, before a model is loaded."""
+"""Optimisers of other libraries: whether they are here, and the modes that some have."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 from swiftx.domain.plans.training import TrainPlan
 from swiftx.domain.training.optimisers import LIBRARIES
@@ -18,3 +19,9 @@ def require_optimiser(plan: TrainPlan) -> None:
         raise MissingDependency(
             library, extra="optimisers", reason=f"--optim {name} needs {library!r}."
         )
+
+
+def optimiser_mode(optimizer: Any, mode: str) -> None:
+    """Switch an optimiser that has modes (the schedule-free ones) before weights are looked at."""
+    if hasattr(optimizer, mode):
+        getattr(optimizer, mode)()

@@ -12,6 +12,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.training.batches import batch_count, batches
 from swiftx.domain.training.packing import lengths_of
+from swiftx.domain.training.sequence_parallel import ProcessGrid
 
 
 class EpochBatches:
@@ -19,7 +20,8 @@ class EpochBatches:
 
     Args:
         rows: The training rows.
-        arguments: Seeds, number of processes and sampling strategy.
+        arguments: Seeds and sampling strategy.
+        grid: The processes; those that share rows have the same batches.
         batch_size: Returns the rows (or packs) in a batch, which may change while training looks for one that
             fits.
         shuffle: Whether they come in random order.
@@ -30,6 +32,7 @@ class EpochBatches:
         self,
         rows: Sequence[Encoded],
         arguments: TrainingArguments,
+        grid: ProcessGrid,
         *,
         batch_size: Callable[[], int],
         shuffle: bool,
@@ -39,6 +42,7 @@ class EpochBatches:
         self._rows = rows
         self._packs = packs
         self._arguments = arguments
+        self._grid = grid
         self._batch_size = batch_size
         self._shuffle = shuffle
 
@@ -46,7 +50,7 @@ class EpochBatches:
         return batch_count(
             self._count,
             self._batch_size(),
-            world_size=self._arguments.world_size,
+            world_size=self._grid.groups,
             drop_last=self._arguments.dataloader_drop_last,
         )
 
@@ -54,8 +58,8 @@ class EpochBatches:
         dealt = batches(
             self._order(),
             self._batch_size(),
-            rank=self._arguments.process_index,
-            world_size=self._arguments.world_size,
+            rank=self._grid.group,
+            world_size=self._grid.groups,
             drop_last=self._arguments.dataloader_drop_last,
         )
         packs = self._packs
@@ -79,7 +83,7 @@ class EpochBatches:
             return cast(
                 list[int],
                 get_length_grouped_indices(
-                    self._lengths(), together * arguments.world_size, generator=generator
+                    self._lengths(), together * self._grid.groups, generator=generator
                 ),
             )
         return cast(list[int], torch.randperm(self._count, generator=generator).tolist())

@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from swiftx.domain.plans.encoded import Encoded
 from swiftx.domain.ports.batch_stream import BatchStream, StreamedBatch
+from swiftx.domain.training.sequence_parallel import ProcessGrid
 from swiftx.errors import ArgError, SwiftxError, UsageError
 
 Batch = dict[str, Tensor]
@@ -27,7 +28,8 @@ class StreamFeed(IterableDataset[Any]):
 
     Args:
         stream: What is trained on; it always knows its position behind the last batch that was given.
-        arguments: Number of this process and of all, and whether short batches count.
+        arguments: Whether short batches count.
+        grid: The processes; those that share rows have the same batches.
         batch_size: Returns the rows in a batch, which may change while training looks for one that fits.
         collate: Makes tensors of the rows of a batch.
         loading: Options of torch's data loader.
@@ -37,13 +39,18 @@ class StreamFeed(IterableDataset[Any]):
         self,
         stream: BatchStream,
         arguments: TrainingArguments,
+        grid: ProcessGrid,
         *,
         batch_size: Callable[[], int],
         collate: Collate,
         loading: Mapping[str, Any],
     ) -> None:
         self._stream = stream
-        self._arguments = arguments
+        self._dealing = {
+            "rank": grid.group,
+            "world_size": grid.groups,
+            "drop_last": arguments.dataloader_drop_last,
+        }
         self._batch_size = batch_size
         self._collate = collate
         self._loading = loading
@@ -81,7 +88,7 @@ class StreamFeed(IterableDataset[Any]):
 
     def __next__(self) -> Batch:
         if self._batches is None:
-            source = _Source(self._stream, self._arguments, self._batch_size(), self._collate)
+            source = _Source(self._stream, self._dealing, self._batch_size(), self._collate)
             self._batches = iter(DataLoader(source, batch_size=None, **self._loading))
         made = next(self._batches)
         if isinstance(made, SwiftxError):
@@ -95,16 +102,11 @@ class _Source(IterableDataset[Any]):
     """The batches with their tensors; a loading worker runs it. An error ends it, as its last element."""
 
     def __init__(
-        self, stream: BatchStream, arguments: TrainingArguments, batch_size: int, collate: Collate
+        self, stream: BatchStream, dealing: Mapping[str, Any], batch_size: int, collate: Collate
     ) -> None:
         self._stream = stream
         self._collate = collate
-        self._options = {
-            "size": batch_size,
-            "rank": arguments.process_index,
-            "world_size": arguments.world_size,
-            "drop_last": arguments.dataloader_drop_last,
-        }
+        self._options = {"size": batch_size, **dealing}
 
     def __iter__(self) -> Iterator[tuple[Batch, StreamedBatch] | SwiftxError]:
         try:

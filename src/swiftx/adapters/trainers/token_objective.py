@@ -24,6 +24,8 @@ from swiftx.errors import BackendError
 
 NO_CHANNEL = "None"
 """The channel of rows without one; the reference's name."""
+ROW_NUMBERS = "row_numbers"
+"""Where a part of a flat batch has the number of each token's row; the positions of a part do not tell."""
 
 
 class TokenObjective:
@@ -77,7 +79,9 @@ class TokenObjective:
         rows_BK = None
         if self._plan.padding_free:
             inputs["use_cache"] = False  # with a cache, the rows of a sequence would see each other
-            rows_BK = row_numbers(batch["position_ids"])[:, target.positions_K]
+            rows_BT = batch.get(ROW_NUMBERS)
+            rows_BT = row_numbers(batch["position_ids"]) if rows_BT is None else rows_BT
+            rows_BK = rows_BT[:, target.positions_K]
         coefficient = self._plan.router_aux_loss_coef
         if coefficient:
             inputs["output_router_logits"] = True

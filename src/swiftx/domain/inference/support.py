@@ -122,13 +122,13 @@ INFER = Support(
         "task_type": lambda value: value == "causal_lm",
         "tuner_backend": lambda value: value == "peft",
     },
-    not_built=words("num_labels problem_type streaming cached_dataset sequence_parallel_size"),
+    not_built=words("num_labels problem_type streaming cached_dataset"),
     no_effect=words(
         # of multimodal models
         "max_pixels norm_bbox model_kwargs local_repo_path "
         # of training, or of something that is refused itself
         "packing packing_length lazy_tokenize padding_free padding_side loss_scale reranker_use_activation "
-        "shuffle_buffer_size ddp_timeout ddp_backend "
+        "sequence_parallel_size shuffle_buffer_size ddp_timeout ddp_backend "
         # speed that is not there yet
         "dataset_num_proc load_from_cache_file"
     ),

@@ -88,6 +88,7 @@ class TrainPlan:
             instead of filling up the short ones.
         packs: Numbers of the training rows that go together, every row once; a batch then has so many packs
             instead of rows. None: each row by itself. Only with `padding_free`.
+        sequence_parallel_size: Processes that share each row; 1: each process has rows of its own.
         train_dataloader_shuffle: Rows in the order of a permutation seeded with the data seed plus the
             epoch; else in the order given.
         resume_from: Checkpoint folder to continue from; None starts afresh.
@@ -127,6 +128,7 @@ class TrainPlan:
     padding_side: str = "right"
     padding_free: bool = False
     packs: Sequence[Sequence[int]] | None = None
+    sequence_parallel_size: int = 1
     train_dataloader_shuffle: bool = True
     resume_from: str | None = None
     resume_only_model: bool = False

@@ -100,6 +100,7 @@ def train_plan(
         padding_side=args.padding_side,
         padding_free=args.padding_free or packs is not None,
         packs=packs,
+        sequence_parallel_size=args.sequence_parallel_size,
         train_dataloader_shuffle=args.train_dataloader_shuffle,
         resume_from=None if starts_afresh else resume_from,
         resume_only_model=args.resume_only_model,

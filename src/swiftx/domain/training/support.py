@@ -47,7 +47,7 @@ RUNS = (TUNER_ARGUMENTS | _SWANLAB | _ANSWERING) | _words(
     "custom_dataset_info template system max_length truncation_strategy agent_template use_chat_template "
     "padding_side loss_scale response_prefix template_backend sanitize_control_tokens lazy_tokenize "
     "streaming shuffle_buffer_size dataset_num_proc load_from_cache_file cached_dataset "
-    "packing packing_length padding_free "
+    "packing packing_length padding_free sequence_parallel_size "
     # the loop
     "output_dir add_version create_checkpoint_symlink per_device_train_batch_size "
     "per_device_eval_batch_size gradient_accumulation_steps gradient_checkpointing "
@@ -89,7 +89,6 @@ ONLY: Mapping[str, Callable[[Any], bool]] = {
 """Done for the values for which the function is true, refused for the others."""
 
 NOT_BUILT = _words(
-    "sequence_parallel_size "
     "eval_use_evalscope eval_dataset use_flash_ckpt batch_eval_metrics "
     "deepspeed_autotp_size "
     "enable_jit_checkpoint save_on_each_node "

@@ -22,6 +22,7 @@ from swiftx.domain.training.fsdp import fsdp_plan, refuse_fsdp
 from swiftx.domain.training.liger import refuse_liger
 from swiftx.domain.training.optimisers import refuse_optimiser
 from swiftx.domain.training.plan import resumed_checkpoint, train_plan
+from swiftx.domain.training.sequence_parallel import refuse_sharing
 from swiftx.domain.training.streamed import TokenStream
 from swiftx.domain.training.summary import next_command, summary
 from swiftx.domain.training.support import ineffective, refuse_unbuilt
@@ -63,6 +64,7 @@ def train(args: TrainingArgs, ports: TrainPorts, facts: TrainFacts) -> TrainOutc
     refuse_unbuilt(args, facts.origin)
     _refuse_model(facts.model)
     _refuse_even_use_of_experts(args, facts.model)
+    refuse_sharing(args, facts.model, world_size=facts.world_size)
     tuning = tuner_plan(args)
     _refuse_untrained_head(args, tuning)
     _refuse_spread_adapters(args, tuning)

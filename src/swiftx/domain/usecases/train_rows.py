@@ -247,12 +247,14 @@ def _tell(name: str, table: Mapping[str, str], tokens: TokenSet, ports: TrainPor
 def _refuse_too_few(rows: int, args: TrainingArgs, facts: TrainFacts) -> None:
     """Refuse data that make no batch."""
     size = args.per_device_train_batch_size
-    if batch_count(rows, size, world_size=facts.world_size, drop_last=args.dataloader_drop_last):
+    shares = facts.world_size // args.sequence_parallel_size
+    if batch_count(rows, size, world_size=shares, drop_last=args.dataloader_drop_last):
         return
     full = " full" if args.dataloader_drop_last else ""
     packed = "packs of rows" if args.packing else "rows"
     raise DataError(
-        f"{rows} {packed} make no{full} batch of {size} for each of {facts.world_size} processes",
+        f"{rows} {packed} make no{full} batch of {size} for each of {shares} "
+        f"{'groups of processes' if args.sequence_parallel_size > 1 else 'processes'}",
         source=", ".join((*args.cached_dataset, *args.dataset)),
         hint="give more rows, start fewer processes, or lower --per_device_train_batch_size"
         + (" or --packing_length" if args.packing else ""),

@@ -87,15 +87,22 @@ def no_evaluation_has_no_steps(values: Values, _: Facts) -> object:
 
 @rule(
     "gradient_accumulation_steps",
-    needs=("per_device_train_batch_size", "rlhf_type", "num_generations"),
+    needs=(
+        "per_device_train_batch_size",
+        "rlhf_type",
+        "num_generations",
+        "sequence_parallel_size",
+    ),
 )
 def accumulation_fills_a_total_batch(values: Values, facts: Facts) -> object:
     """Rule T10: at least sixteen rows. In GRPO one step, or as many as complete a group of answers.
 
-    The reference keeps one step, and its own defaults then fail (rule G1).
+    The reference keeps one step in GRPO, and its own defaults then fail (rule G1). Processes that share
+    rows (`sequence_parallel_size`) have one batch together.
     """
     batch = max(1, values.per_device_train_batch_size * facts.world_size)
     if values.rlhf_type != "grpo":
+        batch = max(1, batch // (values.sequence_parallel_size or 1))
         return max(1, math.ceil(_TOTAL_BATCH / batch))
     planned = values.given("generation_batch_size") or values.given("steps_per_generation")
     contradicted = values.given("per_device_train_batch_size") and values.given("num_generations")
