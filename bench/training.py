@@ -3,7 +3,7 @@
 The packaged model in float32 on all cores, rows as long as those of a real chat data set: batch 1 with four
 batches a step, batch 8 with rows laid end to end or packed, and full training, also against the rate of this
 machine's matrix products and in peak memory. Every run is its own process; its first step is not timed.
-About five minutes on two idle cores; what else the machine does spoils single figures.
+What else the machine does spoils single figures: run it on idle cores.
 
 `BENCH_ROWS` names a file to take the rows from, JSON lines with `input_ids` and `labels`.
 """
