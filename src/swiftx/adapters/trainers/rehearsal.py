@@ -27,7 +27,6 @@ from swiftx.adapters.trainers.head_loss import (
     may_use_parts,
     without_head,
 )
-from swiftx.adapters.trainers.layer_kernels import quicken_layers
 from swiftx.adapters.trainers.lora_kernel import quicken_lora
 from swiftx.adapters.trainers.losses import Targets, token_losses
 from swiftx.adapters.trainers.memory_ledger import Ledger
@@ -112,7 +111,6 @@ class _Step:
         model.train()
         if not self._arguments.torch_compile:
             quicken_lora(model)
-            quicken_layers(model)
         enabled, kwargs = checkpointing(self._arguments)
         if enabled:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=kwargs)

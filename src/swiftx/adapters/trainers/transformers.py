@@ -23,7 +23,6 @@ from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.interrupts import StopRequest
-from swiftx.adapters.trainers.layer_kernels import quicken_layers
 from swiftx.adapters.trainers.liger import check_liger, require_liger
 from swiftx.adapters.trainers.loop import Loop
 from swiftx.adapters.trainers.lora_kernel import quicken_lora
@@ -92,7 +91,6 @@ class TransformersTrainer:
         # Compiling fuses the operations itself; weights that are spread are whole in their own layers only.
         if not (arguments.torch_compile or spreads_weights(plan)):
             quicken_lora(cast(nn.Module, model))
-            quicken_layers(cast(nn.Module, model))
         log = RunLog(plan.output_dir)
         with StopRequest() as stop:
             loop = Loop(
