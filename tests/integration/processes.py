@@ -37,6 +37,37 @@ def sft_in_processes(arguments: Mapping[str, str], *, count: int = 2, fails: boo
     return ended.stderr
 
 
+def short_run(model: str, folder: Path, *, rows: int, held: str, longest: int) -> dict[str, str]:
+    """Return the arguments of four steps on new rows of unequal lengths, the same in any number of processes.
+
+    Args:
+        model: Folder of the model.
+        folder: Where `rows.jsonl` is written.
+        rows: How many.
+        held: Share that is kept for validation.
+        longest: Times that the longest question has its text.
+    """
+    path = folder / "rows.jsonl"
+    asked = ((number, f"q{number}" * (number % longest + 1)) for number in range(rows))
+    written = [{"query": text, "response": f"answer {number}"} for number, text in asked]
+    path.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    return {
+        "model": model,
+        "template": "chatml",
+        "dataset": str(path),
+        "add_version": "false",
+        "split_dataset_ratio": held,
+        "lora_dropout": "0",
+        "learning_rate": "1e-2",
+        "max_steps": "4",
+        "save_steps": "2",
+        "logging_steps": "1",
+        "dataloader_num_workers": "0",
+        "average_tokens_across_devices": "true",
+        "report_to": "none",
+    }
+
+
 def lines(folder: Path) -> list[dict[str, Any]]:
     """Return the lines of a run's log."""
     text = (folder / "logging.jsonl").read_text(encoding="utf-8")

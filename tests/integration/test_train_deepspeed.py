@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from tests.integration.processes import measured, same_weights, sft_in_processes
+from tests.integration.processes import measured, same_weights, sft_in_processes, short_run
 from tests.integration.sft_run import sft
 from transformers import TrainingArguments
 from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
@@ -24,30 +23,7 @@ FULL = {"train_type": "full"}
 @pytest.fixture
 def arguments(tiny_model: str, tmp_path: Path) -> dict[str, str]:
     """Eight training and three validation rows: the processes have unequal shares of these."""
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(
-        "".join(
-            json.dumps({"query": f"q{number}" * (number % 5 + 1), "response": f"answer {number}"})
-            + "\n"
-            for number in range(11)
-        ),
-        encoding="utf-8",
-    )
-    return {
-        "model": tiny_model,
-        "template": "chatml",
-        "dataset": str(rows),
-        "add_version": "false",
-        "split_dataset_ratio": "0.3",
-        "lora_dropout": "0",
-        "learning_rate": "1e-2",
-        "max_steps": "4",
-        "save_steps": "2",
-        "logging_steps": "1",
-        "dataloader_num_workers": "0",
-        "average_tokens_across_devices": "true",
-        "report_to": "none",
-    }
+    return short_run(tiny_model, tmp_path, rows=11, held="0.3", longest=5)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.integration.processes import lines, sft_in_processes
+from tests.integration.processes import lines, sft_in_processes, short_run
 from tests.integration.sft_run import sft
 
 from swiftx.adapters.launchers.torchrun import TorchrunLauncher
@@ -20,31 +20,10 @@ STREAMED = {"streaming": "true", "shuffle_buffer_size": "4", "val_dataset": "ROW
 def test_two_processes_have_the_losses_of_one_with_the_same_total_batch(
     tiny_model: str, tmp_path: Path, layout: dict[str, str]
 ) -> None:
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(
-        "".join(
-            json.dumps({"query": f"q{number}" * (number % 10 + 1), "response": f"answer {number}"})
-            + "\n"
-            for number in range(40 if "streaming" in layout else 10)
-        ),
-        encoding="utf-8",
-    )
-    arguments = {
-        **{name: value.replace("ROWS", str(rows)) for name, value in layout.items()},
-        "model": tiny_model,
-        "template": "chatml",
-        "dataset": str(rows),
-        "add_version": "false",
-        "split_dataset_ratio": "0.2",
-        "lora_dropout": "0",
-        "learning_rate": "1e-2",
-        "max_steps": "4",
-        "save_steps": "2",
-        "logging_steps": "1",
-        "dataloader_num_workers": "0",
-        "average_tokens_across_devices": "true",
-        "report_to": "none",
-    }
+    count = 40 if "streaming" in layout else 10
+    arguments = short_run(tiny_model, tmp_path, rows=count, held="0.2", longest=10)
+    rows = arguments["dataset"]
+    arguments |= {name: value.replace("ROWS", rows) for name, value in layout.items()}
 
     sft({**arguments, "output_dir": str(tmp_path / "one"), "gradient_accumulation_steps": "4"})
     sft_in_processes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,22 +124,24 @@ def score(
             Predictions(predictions=said, labels=true, inputs=prompts)
         )
     if metric == "nlg":
-        require_overlap()
-        from swiftx.adapters.scorers.overlap import overlap
-
-        return overlap(pairs)
+        return overlap_scorer()(pairs)
     return evaluate(metric, pairs)
 
 
-def require_overlap() -> None:
-    """Raise MissingDependency where the libraries of `nlg` are not installed."""
+def overlap_scorer() -> Callable[[Sequence[tuple[str, str]]], Mapping[str, float]]:
+    """Return what `nlg` scores with.
+
+    Raises:
+        MissingDependency: Its libraries are not installed.
+    """
     try:
-        import swiftx.adapters.scorers.overlap  # noqa: F401
+        from swiftx.adapters.scorers.overlap import overlap
     except ModuleNotFoundError as error:
         name = error.name or "rouge"
         raise MissingDependency(
             name, extra="nlg", reason=f"--metric nlg needs {name!r}."
         ) from error
+    return overlap
 
 
 @contextmanager

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftModel
-from peft.optimizers import create_loraplus_optimizer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainingArguments
@@ -22,16 +20,15 @@ from swiftx.adapters.trainers.attention import keep_documents_apart
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
 from swiftx.adapters.trainers.collators import ROWS, EncodedRows, Numbered, NumberedRows
 from swiftx.adapters.trainers.fsdp import is_spread
-from swiftx.adapters.trainers.galore import galore_adamw
 from swiftx.adapters.trainers.head_loss import may_use_parts
 from swiftx.adapters.trainers.interrupts import ignore_interrupts
 from swiftx.adapters.trainers.lisa import LayerTurns
 from swiftx.adapters.trainers.memory import peak_gib
 from swiftx.adapters.trainers.meter import Meter, channels_of_all, tokens_in
 from swiftx.adapters.trainers.objectives import Batch, Objective
-from swiftx.adapters.trainers.optimisers import optimiser_mode
+from swiftx.adapters.trainers.optimisers import optimiser_mode, own_optimizer
 from swiftx.adapters.trainers.order import EpochBatches
-from swiftx.adapters.trainers.plugin_parts import plugin_optimizer, remember_callbacks
+from swiftx.adapters.trainers.plugin_parts import remember_callbacks
 from swiftx.adapters.trainers.processes import from_all_processes
 from swiftx.adapters.trainers.row_objective import RowObjective
 from swiftx.adapters.trainers.run_log import RunLog
@@ -288,24 +285,11 @@ class Loop(ShardedTrainer):
     # --- optimiser, log ------------------------------------------------------------------------
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        ratio, galore = self._plan.lora_plus_ratio, self._plan.galore
-        if self._plan.optimizer is not None and self.optimizer is None:
-            self.optimizer = plugin_optimizer(self._plan.optimizer, self.model, self.args)
-        if galore is not None and self.optimizer is None:
-            self.optimizer = galore_adamw(
-                self.model, galore, self.args, self.get_decay_parameter_names
+        if self.optimizer is None:
+            self.optimizer = own_optimizer(
+                self._plan, self.model, self.args, self.get_decay_parameter_names
             )
-        if ratio is None or self.optimizer is not None:
-            return cast(torch.optim.Optimizer, super().create_optimizer(model))
-        kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
-        self.optimizer = create_loraplus_optimizer(
-            cast(PeftModel, self.model),
-            kind,
-            loraplus_lr_ratio=ratio,
-            loraplus_weight_decay=self.args.weight_decay,
-            **options,
-        )
-        return self.optimizer
+        return cast(torch.optim.Optimizer, super().create_optimizer(model))
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
         """Add accuracy, memory and speed to a line of training metrics, then log it."""

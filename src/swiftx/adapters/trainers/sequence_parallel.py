@@ -104,8 +104,6 @@ class SharedAttention:
         key_BHTD: Tensor,
         value_BHTD: Tensor,
         attention_mask: Tensor | None,
-        *,
-        position_ids: Tensor | None = None,  # noqa: ARG002
         **options: Any,
     ) -> tuple[Tensor, None]:
         """Attend to all parts with a share of the heads.
@@ -114,8 +112,7 @@ class SharedAttention:
             module: The layer.
             query_BHTD: float, of this process's tokens; keys and values as well, perhaps of fewer heads.
             attention_mask: From `mask`, of all tokens.
-            position_ids: Those of this process, in whose place the attention gets those of all tokens.
-            options: For the attention.
+            options: For the attention, which gets the positions of all tokens in place of this process's.
 
         Returns:
             The attended values of this process's tokens, float, shape (B, T, H, D), and None for the weights.
@@ -133,29 +130,15 @@ class SharedAttention:
             self._all_tokens(key_BHTD.repeat_interleave(repeats, dim=1)),
             self._all_tokens(value_BHTD.repeat_interleave(repeats, dim=1)),
             attention_mask,
-            position_ids=self._positions_BT,
-            **options,
+            **{**options, "position_ids": self._positions_BT},
         )
         return self._all_heads(attended_BTHD), None
 
-    def mask(
-        self,
-        *,
-        batch_size: int,
-        q_length: int,  # noqa: ARG002  (of the part)
-        kv_length: int,  # noqa: ARG002
-        attention_mask: Tensor | None = None,  # noqa: ARG002
-        **options: Any,
-    ) -> Tensor | None:
-        """Return the mask of all tokens."""
+    def mask(self, **options: Any) -> Tensor | None:
+        """Return the mask of all tokens, given what transformers asks of a mask for this process's part."""
         whole_BT = None if self._mask_BT is None else self._mask_BT.bool()
-        mask: Tensor | None = self._masking(
-            batch_size=batch_size,
-            q_length=self._tokens,
-            kv_length=self._tokens,
-            attention_mask=whole_BT,
-            **options,
-        )
+        sizes = {"q_length": self._tokens, "kv_length": self._tokens}
+        mask: Tensor | None = self._masking(**{**options, **sizes, "attention_mask": whole_BT})
         return mask
 
     def _all_tokens(self, part_BHTD: Tensor) -> Tensor:

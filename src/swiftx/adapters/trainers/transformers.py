@@ -18,7 +18,7 @@ from transformers.integrations import (
 
 from swiftx.adapters.models.adapter_files import has_adapter
 from swiftx.adapters.trainers import deepspeed
-from swiftx.adapters.trainers.answering import Answers, require_overlap
+from swiftx.adapters.trainers.answering import Answers, overlap_scorer
 from swiftx.adapters.trainers.arguments import training_arguments
 from swiftx.adapters.trainers.callbacks import Narration, StopFlow
 from swiftx.adapters.trainers.checkpoint_writer import CheckpointWriter
@@ -63,7 +63,7 @@ class TransformersTrainer:
         require_optimiser(plan)
         require_liger(plan)
         if plan.answering is not None and plan.answering.metric == "nlg":
-            require_overlap()
+            overlap_scorer()
         deepspeed.prepare(plan)
         training_arguments(plan)
         if plan.deepspeed is not None:

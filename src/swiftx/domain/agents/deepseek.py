@@ -14,8 +14,8 @@ from swiftx.domain.agents.incoming import (
     Begun,
     Incoming,
     Reading,
-    next_is,
     opening,
+    read_after,
     read_whole,
     skip_space,
     until,
@@ -76,11 +76,7 @@ def _call(name: str, arguments: str) -> list[ToolCall]:
 
 
 def _read_list(incoming: Incoming) -> Reading:
-    yield from skip_space(incoming)
-    if not (yield from next_is(incoming, _BEGINS)):
-        return False
-    incoming.at += len(_BEGINS)
-    return (yield from _read_incoming(incoming))
+    return (yield from read_after(incoming, _BEGINS, _read_incoming))
 
 
 def _read_incoming(incoming: Incoming) -> Reading:

@@ -14,8 +14,8 @@ from swiftx.domain.agents.incoming import (
     Begun,
     Incoming,
     Reading,
-    next_is,
     opening,
+    read_after,
     read_whole,
     skip_space,
     until,
@@ -116,11 +116,7 @@ def _hunyuan_read(text: str) -> list[ToolCall]:
 
 
 def _hunyuan_read_list(incoming: Incoming) -> Reading:
-    yield from skip_space(incoming)
-    if not (yield from next_is(incoming, _BEGINS)):
-        return False
-    incoming.at += len(_BEGINS)
-    return (yield from _hunyuan_read_incoming(incoming))
+    return (yield from read_after(incoming, _BEGINS, _hunyuan_read_incoming))
 
 
 def _hunyuan_read_incoming(incoming: Incoming) -> Reading:

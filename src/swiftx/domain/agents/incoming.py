@@ -152,6 +152,15 @@ def skip_space(incoming: Incoming) -> Generator[None, None, str]:
         yield None
 
 
+def read_after(incoming: Incoming, word: str, read: Read) -> Reading:
+    """Read white space and a word, then what follows; return False where another word stands."""
+    yield from skip_space(incoming)
+    if not (yield from next_is(incoming, word)):
+        return False
+    incoming.at += len(word)
+    return (yield from read(incoming))
+
+
 def read_whole(calls: Sequence[ToolCall]) -> Reading:
     """Yield calls that are complete; return whether there are any."""
     for call in calls:
