@@ -120,7 +120,9 @@ def test_a_chat_at_a_terminal(tiny_model: str, tmp_path: Path) -> None:
         here.ask("multi-line")
         here.ask("one", "two#")
         here.ask("single-line")
-        here.type("never sent" + CTRL_C)  # empties the line
+        here.type("never sent")
+        here.until("never sent")  # its echo: the line is being read, so that Ctrl-C is heard
+        here.type(CTRL_C)  # empties the line
         here.until(PROMPT)
         here.ask("clear")
         here.ask("Bye")
